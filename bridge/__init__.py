@@ -1,0 +1,29 @@
+"""Alarms from Tencent Cloud, in the chat where a team lives.
+
+The path of an alarm:
+
+    Tencent Cloud Monitor
+          │ POST /callback
+          ▼
+    web/callback     credentials, size, body; answer in the words Tencent expects
+          ▼
+    sources/         bytes → Alarm, or Unrecognised: pure, one file per dialect
+          ▼
+    intake           ┌ one transaction, shared by every callback that is waiting ┐
+                     │ remember   what was last heard of this alarm (store)       │
+                     │ decide     triggered · repeat · recovered, or nothing new  │  lifecycle: pure
+                     │ route      which channels want it, and why                 │  routing: pure
+                     │ enqueue    one delivery per channel and step (store)       │
+                     └ commit, then answer 200 ───────────────────────────────────┘
+    ═════════════════ the outbox: nothing above this line is lost below it ═════════════════
+    delivery         per channel: take what is due, in order, at the pace the chat allows
+          ▼
+    rendering        event + template → message, safe in the channel's dialect
+          ▼
+    channels/        post it; turn the answer into a verdict
+
+The upper half never waits for a chat; the lower half never sees Tencent. `app` wires the parts, `cli`
+takes the commands. The nouns that travel are in `alarm`, `episode` and `message`.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,102 @@
+"""What goes out: a delivery, its message, and what the platform said to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bridge.episode import Event
+
+Receipt = Mapping[str, str]  # what a platform says of a message it took; only its channel's file reads it
+
+
+class Step(StrEnum):
+    """One call to a channel. `[update, thread]` are two deliveries."""
+
+    POST = "post"
+    UPDATE = "update"  # change the episode's message
+    THREAD = "thread"  # answer it
+    BROADCAST = "broadcast"  # answer it, and show the answer in the channel too
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. Only WAITING and BEGUN are work."""
+
+    WAITING = "waiting"
+    BEGUN = "begun"  # a step that is not idempotent was about to be made: without a result it is ambiguous
+    SENT = "sent"
+    SUPERSEDED = "superseded"  # another delivery says it already
+    MOVED = "moved"  # a fallback channel has it now
+    DEAD = "dead"  # a dead letter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One call that is owed to one channel because of one event."""
+
+    id: int
+    channel: str
+    step: Step
+    event: Event
+    route: str = ""  # empty: by default_channels
+    state: DeliveryState = DeliveryState.WAITING
+    attempts: int = 0
+    due_at: datetime
+    note: str = ""  # why it is here or ended so, in words
+    body: bytes = b""  # the callback's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A rendered message, safe in its channel's dialect.
+
+    `payload` is what goes over the wire where the format is JSON (Slack's arguments, a webhook's
+    body); else None and `text` is all. `plain` is the built-in text to degrade to.
+    """
+
+    text: str
+    plain: str
+    payload: Mapping[str, Any] | None = None
+    problem: str = ""  # why the template failed, with file and line; the text is then the plain one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What a channel is asked to do."""
+
+    step: Step
+    message: Message
+    delivery_id: str  # the same on every attempt
+    sent_at: datetime
+    receipt: Receipt | None = None  # the message to update or answer
+    event_id: str = ""
+    episode_id: str = ""
+
+
+class Answer(StrEnum):
+    """What an answer of a platform means for the delivery."""
+
+    SENT = "sent"
+    RETRY = "retry"  # not taken; later it may be
+    REJECTED = "rejected"  # this message will never be taken
+    BROKEN = "broken"  # this channel takes nothing until a person mends it
+    AMBIGUOUS = "ambiguous"  # it may have arrived
+    GONE = "gone"  # the message to update or answer is not there: post a new one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A platform's answer, judged."""
+
+    answer: Answer
+    said: str  # the platform's own words, or ours for what happened: no secret
+    after_seconds: float | None = None  # how long the platform asks to wait
+    receipt: Receipt | None = None
+    status: int | None = None  # HTTP
+    plain_helps: bool = False  # REJECTED: the same as plain text may be taken
+    breaks_after: int = 0  # REJECTED: so many alarms in a row with this mean BROKEN
+    throttled: bool = False  # RETRY: the platform is overloaded (429, 503, time-out): send fewer at once
+
+
+__all__ = ["Answer", "Call", "Delivery", "DeliveryState", "Message", "Receipt", "Step", "Verdict"]
