@@ -1,0 +1,59 @@
+# Four commands: run, test, check, fix. Everything they install stands in .venv, at the versions of requirements/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check fix bench lock clean
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+CONFIG ?= config.example.yaml
+ARGS ?=
+BIN := .venv/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-deps
+RUNS := .venv/.installed-to-run
+DEVELOPS := .venv/.installed-to-develop
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
+	@exec $(BIN)/python -m bridge serve -c $(CONFIG)
+
+test: $(DEVELOPS)  ## every test (ARGS="-k words" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEVELOPS)  ## ruff, mypy, the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+fix: $(DEVELOPS)  ## let ruff mend and format what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(RUNS)  ## compare with Alertmanager (ARGS="--rounds 5")
+	@$(BIN)/python benchmarks/compare.py $(ARGS)
+
+lock: .venv/bin/python  ## write requirements/ anew from the ranges of pyproject.toml
+	@PYTHON=$(BIN)/python bash requirements/lock
+
+clean:  ## remove what the others made
+	rm -rf .venv .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'Python 3.11 or later is needed, and `$(PYTHON)` is not that. Try: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv .venv >/dev/null || { rm -rf .venv; \
+		echo 'A virtual environment could not be made. On Debian or Ubuntu: apt install python3-venv' >&2; \
+		exit 1; }
+
+$(RUNS): requirements/run.txt pyproject.toml | .venv/bin/python
+	@$(PIP) -r requirements/run.txt
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPS): requirements/develop.txt $(RUNS)
+	@$(PIP) -r requirements/develop.txt
+	@touch $@
