@@ -1,0 +1,1 @@
+"""How each platform wants its text: escape, measure, limits, shorten; one file each."""

@@ -1,0 +1,129 @@
+"""The `webhook` channel's own body: the event, every field of the alarm, and the callback as it came.
+
+On the hot path: plain dicts, made for orjson.
+"""
+
+import json
+import math
+import re
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from bridge.rendering.facts import duration, recovered_at, started_at
+from bridge.rendering.telling import Telling
+
+VERSION = 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
+MANY_DIGITS = re.compile(rb"[0-9]{19}")  # an integer that long may not fit
+
+
+def envelope(telling: Telling, text: str) -> dict[str, Any]:
+    """Build the body; `text` is the message as plain text. orjson can dump it, whatever the callback held."""
+    callback = received(telling.body)
+    event = telling.event
+    return {
+        "version": VERSION,
+        "delivery_id": telling.delivery_id,
+        "event_id": str(event.id),
+        "state": event.state.value,
+        "channel": telling.channel.name,
+        "route": telling.route.name or None,
+        "text": text,
+        "alarm": _alarm(telling, callback),
+        "callback": callback,
+    }
+
+
+def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
+    event, alarm, zone = telling.event, telling.alarm, telling.channel.timezone
+    span = duration(event, alarm)
+    return {
+        "id": event.short_id or None,
+        "key": event.key or alarm.key or None,
+        "episode_id": str(event.episode_id) if event.episode_id else None,
+        "state": event.state.value,
+        "kind": alarm.kind or None,
+        "policy_id": alarm.policy_id or None,
+        "policy_name": alarm.policy_name or None,
+        "policy_type": alarm.policy_type or None,
+        "policy_type_name": alarm.policy_type_name or None,
+        "namespace": alarm.namespace or None,
+        "region": alarm.region or None,
+        "product": alarm.product or None,
+        "metric": alarm.metric or None,
+        "metric_label": alarm.metric_label or None,
+        "event": alarm.event or None,
+        "event_label": alarm.event_label or None,
+        "object_id": alarm.object_id or None,
+        "object_name": alarm.object_name or None,
+        "dimensions": clean(alarm.dimensions),
+        "tags": clean(alarm.tags),
+        "severity": event.severity or alarm.severity or None,
+        "app_id": alarm.app_id or None,
+        "uin": alarm.uin or None,
+        "subject": alarm.subject or None,
+        "condition": alarm.condition or None,
+        "operator": alarm.operator or None,
+        "threshold": alarm.threshold or None,
+        "value": alarm.value or None,
+        "unit": alarm.unit or None,
+        "period": alarm.period,
+        "started_at": _iso(started_at(event, alarm), zone),
+        "recovered_at": _iso(recovered_at(event, alarm), zone),
+        "occurred_at": _iso(event.occurred_at, zone),
+        "received_at": _iso(event.received_at, zone),
+        "duration_seconds": None if span is None else int(span.total_seconds()),
+        "repeat_count": event.repeat_count,
+        "previous_severity": event.previous_severity or None,
+        "again": event.again,
+        "unheard": event.unheard,
+        "details": clean(alarm.details),
+        "url": alarm.url or None,
+        "raw": callback if isinstance(callback, dict) else None,
+    }
+
+
+def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    return None if moment is None else moment.astimezone(zone).isoformat()
+
+
+def received(body: bytes) -> Any:
+    """Read a callback's JSON so that it can be printed again; give the text where it is none.
+
+    NaN, infinities and integers beyond 64 bits become text, lone surrogates U+FFFD.
+    """
+    try:
+        if not MANY_DIGITS.search(body):
+            return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return clean(json.loads(body))
+    except (ValueError, RecursionError):
+        return clean(body.decode("utf-8", "replace"))
+
+
+def clean(value: Any) -> Any:
+    """Copy a parsed value so that orjson can dump it."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode() if _lone(value) else value
+    if isinstance(value, dict):
+        return {clean(key) if isinstance(key, str) else str(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if MIN_INTEGER <= value <= MAX_INTEGER else str(value)
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _lone(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

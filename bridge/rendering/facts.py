@@ -1,0 +1,83 @@
+"""What a message says of an alarm beyond its fields: the object's title, its dimensions in a line, its times.
+
+Pure, and shared by the plain text, the envelope and the templates' `alarm`, so that they agree.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge.alarm import Alarm, State
+from bridge.episode import Event
+
+INSTANCE_KEYS = frozenset({"uninstanceid", "uinstanceid", "instanceid", "instance_id", "un_instance_id"})
+SHOWN_IN_TITLE = frozenset({"objid", "appid", "__region__"})  # objId is in the title, or a UUID nobody knows
+MAX_DEPTH = 4  # of nested dimensions; deeper ones are left to `raw`
+
+
+def instance_id(alarm: Alarm) -> str:
+    """Give the instance's id among the dimensions; empty where there is none."""
+    for key, value in alarm.dimensions.items():
+        if key.lower() in INSTANCE_KEYS and value and not isinstance(value, Mapping | list):
+            return str(value).strip()
+    return ""
+
+
+def object_title(alarm: Alarm) -> str:
+    """Name the object as people know it: "prod-web-01 (ins-k4v8q2mz)"; empty where nothing names it."""
+    name, known = alarm.object_name, instance_id(alarm) or alarm.object_id
+    for key, value in alarm.dimensions.items():
+        if key.lower() == "devicename" and isinstance(value, str) and value.strip():
+            name = value.strip()
+    if not name or name == known:
+        return known
+    return name if not known or known in name else f"{name} ({known})"
+
+
+def dimension_pairs(alarm: Alarm, title: str) -> list[tuple[str, str]]:
+    """List the dimensions that say more than the title does, nested ones by their inner names."""
+    return [
+        (key, text)
+        for key, text in flat(alarm.dimensions)
+        if key.lower() not in SHOWN_IN_TITLE and text not in title
+    ]
+
+
+def flat(values: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Walk a mapping's texts with their innermost keys, leaving out what is empty."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            if depth < MAX_DEPTH:
+                yield from flat(value, depth + 1)
+        elif isinstance(value, list):
+            text = ", ".join(str(item) for item in value if not isinstance(item, Mapping | list))
+            if text:
+                yield str(key), text
+        elif value is not None and (text := str(value).strip()):
+            yield str(key), text
+
+
+def started_at(event: Event, alarm: Alarm) -> datetime | None:
+    """Give the first occurrence, as far as known."""
+    return event.started_at or alarm.started_at
+
+
+def recovered_at(event: Event, alarm: Alarm) -> datetime | None:
+    """Give the end of a recovered alarm: as received, else the moment its recovery speaks of."""
+    if event.state is not State.RECOVERED:
+        return event.recovered_at
+    return event.recovered_at or alarm.recovered_at or event.occurred_at
+
+
+def duration(event: Event, alarm: Alarm) -> timedelta | None:
+    """Give how long the alarm lasts or lasted; None where nothing tells it."""
+    start, end = started_at(event, alarm), recovered_at(event, alarm)
+    if event.state is State.RECOVERED and start and end:
+        return max(end - start, timedelta())
+    if event.state.ends and start:
+        return max(event.occurred_at - start, timedelta())
+    if alarm.duration_seconds is not None:
+        return timedelta(seconds=alarm.duration_seconds)
+    if start is None or alarm.occurred_at_is_guess:
+        return None
+    return max(event.occurred_at - start, timedelta())

@@ -1,0 +1,45 @@
+"""What a message is made from: an event, its alarm, and the channel and route it goes through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bridge.alarm import Alarm
+from bridge.episode import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelView:
+    """The `channel` of templates, and what rendering must know of it."""
+
+    name: str
+    type: str
+    language: str = "en"  # or zh
+    timezone: ZoneInfo
+    template: str | None = None  # a set of its own
+    formats: tuple[str, ...] = ("txt",)  # which it takes, the best first: slack.json, mrkdwn, json, txt
+    dialect: str = "terminal"  # slack, json or terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteView:
+    """The `route` of templates: `name` is empty where no route matched."""
+
+    name: str = ""
+    template: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)  # title → URL
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    mention: tuple[str, ...] = ()  # for this state; from the config, so Slack prints it as it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """All that one message says, and to whom. `body` is the callback as received."""
+
+    event: Event
+    alarm: Alarm
+    body: bytes
+    delivery_id: str
+    channel: ChannelView
+    route: RouteView
