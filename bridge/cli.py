@@ -1,0 +1,50 @@
+"""The command `alarm-bridge`: which commands there are, and how the process ends."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from bridge import __version__
+from bridge.commands import samples, send
+from bridge.commands.output import say
+
+app = typer.Typer(
+    name="alarm-bridge",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a frame's locals may hold a secret
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        say(f"alarm-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Bring Tencent Cloud's alarms to the chat where a team lives."""
+
+
+app.command("send")(send.send)
+app.command("samples")(samples.list_samples)
+
+
+def main() -> None:
+    """Run a command; end quietly where nobody reads its output any more."""
+    try:
+        try:
+            app(prog_name="alarm-bridge")
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,79 @@
+"""CALLBACK on the command line: a file, the name of a built-in sample, or `-` for standard input."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from bridge import samples
+from bridge.alarm import State
+from bridge.commands.output import WRONG_USAGE, fail, nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A callback as it was named."""
+
+    name: str  # the sample's; a file's full path
+    body: bytes
+    sample: bool = False
+
+
+def read_callback(text: str) -> Source:
+    """Read a callback; end the command in words where there is none. A file comes before a sample."""
+    if text == "-":
+        return Source(name="-", body=sys.stdin.buffer.read())
+    path = Path(text)
+    if path.is_file() or path.is_fifo():
+        return Source(name=str(path.resolve()), body=_read_file(path))
+    if text in samples.names():
+        return Source(name=text, body=samples.body(text), sample=True)
+    if path.is_dir():
+        fail(f"{text}: is a directory, not a callback", WRONG_USAGE)
+    return fail(f"{text}: neither a file nor a built-in sample; {_hint(text)}", WRONG_USAGE)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return fail(f"{path}: cannot be read: {error.strerror}")
+
+
+def _hint(text: str) -> str:
+    known = samples.names()
+    hint = nearest(Path(text).name.removesuffix(".json"), known)
+    return hint if hint.startswith("did") else "`alarm-bridge samples` lists them"
+
+
+def complete_callback(incomplete: str) -> list[str]:
+    """Offer samples and files to the shell."""
+    files = [str(path) + ("/" if path.is_dir() else "") for path in Path().glob(f"{_literal(incomplete)}*")]
+    return [name for name in samples.names() if name.startswith(incomplete)] + sorted(files)
+
+
+def _literal(text: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+
+
+def state_among(allowed: Iterable[State]) -> "StateParser":
+    """Give a parser for `--state` that takes these states."""
+    return StateParser(tuple(allowed))
+
+
+class StateParser:
+    """Turn what stands behind `--state` into a State, or refuse it in words."""
+
+    __name__ = "STATE"
+
+    def __init__(self, allowed: tuple[State, ...]) -> None:
+        self.allowed = allowed
+
+    def __call__(self, text: str) -> State:
+        """Read one state; raise typer.BadParameter for any other word."""
+        if text not in self.allowed:
+            names = [state.value for state in self.allowed]
+            raise typer.BadParameter(f"{text} is not one of {', '.join(names)}; {nearest(text, names)}")
+        return State(text)
