@@ -1,0 +1,75 @@
+"""From bytes to an alarm: what each sender means by its body.
+
+`read` never raises, whatever bytes come in. What no source recognises is UNRECOGNISED with the
+reason in words, and is kept and shown by others. One file a dialect: `tencent` (metric and event
+alarms, and EventBridge's body made like them), `cloudevents` (EventBridge's raw events).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bridge.alarm import Alarm, Reading, ReadingKind
+from bridge.sources import cloudevents, tencent
+from bridge.sources.parsing import Parsed, parse
+from bridge.sources.values import text
+
+NO_ALARM = "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
+SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
+
+
+def read(body: bytes, received_at: datetime) -> Reading:
+    """Read a callback's body. `received_at` is aware and in UTC."""
+    if not body.strip():
+        return Reading(kind=ReadingKind.VERIFICATION)
+    parsed = parse(body)
+    value = parsed.value
+    if parsed.failure:
+        return _unrecognised(parsed.failure, value)
+    if not isinstance(value, dict):
+        return _unrecognised(_said_of(value), value)
+    alarm = _alarm(value, body, received_at)
+    if alarm is None:
+        return _other(value, parsed)
+    return Reading(
+        kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=_problem(parsed.oddities)
+    )
+
+
+def _alarm(value: dict[str, Any], body: bytes, received_at: datetime) -> Alarm | None:
+    if tencent.speaks(value):
+        return tencent.read(value, body, received_at)
+    if cloudevents.speaks(value):
+        return cloudevents.read(value, body, received_at)
+    return None
+
+
+def _problem(oddities: tuple[str, ...]) -> str:
+    if not oddities:
+        return ""
+    return f"the body holds {' and '.join(oddities)}; the alarm was read all the same"
+
+
+def _other(value: dict[str, Any], parsed: Parsed) -> Reading:
+    """Tell Tencent's check of a URL from an object that nobody knows."""
+    if not value or ("msg" in value and not parsed.oddities):
+        return Reading(kind=ReadingKind.VERIFICATION, session_id=_session_id(value))
+    return _unrecognised(NO_ALARM, value)
+
+
+def _unrecognised(problem: str, value: object) -> Reading:
+    return Reading(kind=ReadingKind.UNRECOGNISED, session_id=_session_id(value), problem=problem)
+
+
+def _session_id(value: object) -> str:
+    session = value.get("sessionId") if isinstance(value, Mapping) else None
+    return text(session) if isinstance(session, str | int | float) and not isinstance(session, bool) else ""
+
+
+def _said_of(value: object) -> str:
+    """Say what a JSON value that is no object is."""
+    if not isinstance(value, list):
+        return f"the body is JSON, but {SORTS[type(value)]}, not an object"
+    alarms = sum(isinstance(item, dict) and (tencent.speaks(item) or cloudevents.speaks(item)) for item in value)
+    inside = f" with {alarms} alarm{'s' if alarms > 1 else ''} inside" if alarms else ""
+    return f"the body is a JSON array{inside}, not an object"

@@ -1,0 +1,96 @@
+"""Which alarm a callback speaks of, and which delivery it is.
+
+The session id names one delivery: a recovery carries another one than its trigger (captures of
+2021). What stays the same over an alarm's life is policy, namespace, metric or event, and the
+dimensions without the names that people change.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from bridge.alarm import Status
+from bridge.sources.values import text
+
+INSTANCE_IDS = ("uninstanceid", "uinstanceid", "instanceid", "instance_id", "un_instance_id")  # in lower case
+DISPLAY_TEXTS = frozenset({"objname", "devicename"})  # hold addresses, names and tags, which change
+KEY_BYTES = 16
+FINGERPRINT_BYTES = 8
+
+
+def alarm_key(  # noqa: PLR0913 - these are what an alarm is known by
+    *, policy_id: str, app_id: str, policy_name: str, scope: str, name: str, dimensions: Mapping[str, Any]
+) -> str:
+    """Give an alarm's identity, 32 hex digits.
+
+    `scope` is the namespace, else the product; `name` the metric's or event's.
+    """
+    policy = [policy_id] if policy_id else [app_id, policy_name]
+    return _digest(["alarm", policy, scope.lower(), name, _steady(dimensions)], KEY_BYTES)
+
+
+def cloud_event_key(  # noqa: PLR0913 - these are what a CloudEvent's alarm is known by
+    *, account: list[str], product: str, event: str, subject: str, own: Mapping[str, Any], dimensions: Mapping[str, Any]
+) -> str:
+    """Give the identity of a CloudEvent's alarm, 32 hex digits.
+
+    `own` holds the instance id and the addresses that `data` gives itself.
+    """
+    form = ["cloudevent", account, product.lower(), event, subject, _steady(own), _steady(dimensions)]
+    return _digest(form, KEY_BYTES)
+
+
+def fingerprints(*, alert_id: str, status: Status, duration: str, severity: str, body: bytes) -> tuple[str, ...]:
+    """Give what a re-send of this delivery would share with it, 16 hex digits each.
+
+    The alert id with status, duration and level counts only where there is an alert id.
+    """
+    whole_body = blake2b(body, digest_size=FINGERPRINT_BYTES).hexdigest()
+    if not alert_id:
+        return (whole_body,)
+    return (_digest(["delivery", alert_id, status, duration, severity], FINGERPRINT_BYTES), whole_body)
+
+
+def instance_id(names: Mapping[str, Any]) -> str:
+    """Give the instance id among dimensions whose names are in lower case; empty where there is none."""
+    for name in INSTANCE_IDS:
+        if name in names and (found := text(names[name])):
+            return found
+    return ""
+
+
+def _steady(dimensions: Mapping[str, Any]) -> list[Any]:
+    """Give the canonical form of dimensions, without what changes while the object stays the same."""
+    named = [(name.strip().lower(), value) for name, value in dimensions.items()]
+    if any(name in INSTANCE_IDS and text(value) for name, value in named):
+        named = [(name, value) for name, value in named if name != "objdetail"]
+    return _canonical_pairs(named)
+
+
+def _canonical_pairs(named: list[tuple[str, Any]]) -> list[Any]:
+    """Order pairs by name; names that differ only in case stay two pairs, ordered by value."""
+    kept: list[list[Any]] = [[name, _canonical(value)] for name, value in named if name not in DISPLAY_TEXTS]
+    unique = len({name for name, _ in kept}) == len(kept)
+    kept.sort(key=itemgetter(0) if unique else repr)
+    return kept
+
+
+def _canonical(value: object) -> str | list[Any]:
+    """Give a value as text, as ["list", …] or as ["object", …]: no two values share a form by accident."""
+    if isinstance(value, dict):
+        return ["object", *_canonical_pairs([(name.strip().lower(), item) for name, item in value.items()])]
+    if isinstance(value, list):
+        return ["list", *map(_canonical, value)]
+    return text(value)
+
+
+def _digest(form: list[Any], size: int) -> str:
+    try:
+        serial = orjson.dumps(form)
+    except TypeError:  # a lone surrogate, which only the standard library writes
+        serial = json.dumps(form).encode()
+    return blake2b(serial, digest_size=size).hexdigest()

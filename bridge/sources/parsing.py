@@ -1,0 +1,148 @@
+"""From bytes to a JSON value: strictly and fast first, then as leniently as can be told in words.
+
+Nothing here raises. What the value could not be read as without loss is said; numbers that no store
+and no JSON takes (NaN, integers beyond 63 bits) become texts, so that a parsed body can go out again.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isinf
+from typing import Any
+
+import orjson
+
+BOM = b"\xef\xbb\xbf"
+MAX_DEPTH = 64  # an alarm has 5 levels; what is deeper would exhaust the stack of whoever walks it
+LONG_NUMBER = b"0" * 19  # digits that may not fit into 63 bits
+DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+MAX_INTEGER = 2**63 - 1
+MAX_INTEGER_DIGITS = 20
+
+NOT_A_NUMBER = "NaN or Infinity, which JSON does not allow"
+LARGE_INTEGER = "an integer beyond 63 bits"
+LARGE_NUMBER = "a number that is too large"
+NUL = "the character U+0000"
+SURROGATE = "half of a surrogate pair"
+NOT_UTF8 = "bytes that are not UTF-8"
+CONTROL = "control characters that JSON wants escaped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A body as JSON. `failure` says why it is none; `oddities` what it holds that JSON should not."""
+
+    value: Any = None
+    oddities: tuple[str, ...] = ()
+    failure: str = ""
+
+
+def parse(body: bytes) -> Parsed:
+    """Read a body as JSON, whatever bytes it is."""
+    if body.startswith(BOM):
+        body = body[len(BOM) :]
+    if _is_plain(body):
+        try:
+            return Parsed(value=orjson.loads(body))
+        except orjson.JSONDecodeError:
+            pass
+    return _parse_leniently(body)
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether orjson reads a body without loss: it takes long integers for floats, and U+0000 silently."""
+    return (
+        b"\\u0000" not in body
+        and LONG_NUMBER not in body.translate(DIGITS_AS_ZEROS)
+        and body.count(b"{") + body.count(b"[") <= MAX_DEPTH
+    )
+
+
+def _parse_leniently(body: bytes) -> Parsed:
+    numbers = _Numbers()
+    written, oddities = _decoded(body)
+    try:
+        value = json.loads(
+            written,
+            strict=False,
+            parse_int=numbers.integer,
+            parse_float=numbers.decimal,
+            parse_constant=numbers.constant,
+        )
+    except json.JSONDecodeError as error:
+        words = f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        return Parsed(failure=words)
+    except RecursionError:
+        return Parsed(failure=_too_deep())
+    depth, strange = _examined(value)
+    failure = _too_deep() if depth > MAX_DEPTH else ""
+    found = (*oddities, *numbers.oddities, *strange)
+    return Parsed(value=value, oddities=found or _control_characters(body), failure=failure)
+
+
+def _too_deep() -> str:
+    return f"the body is nested more than {MAX_DEPTH} levels deep"
+
+
+def _decoded(body: bytes) -> tuple[str, tuple[str, ...]]:
+    try:
+        return body.decode(), ()
+    except UnicodeDecodeError:
+        return body.decode(errors="replace"), (NOT_UTF8,)
+
+
+def _control_characters(body: bytes) -> tuple[str, ...]:
+    """Tell the last thing that the lenient reading forgives and the strict one does not."""
+    try:
+        json.loads(body)
+    except ValueError:
+        return (CONTROL,)
+    return ()
+
+
+class _Numbers:
+    """Reads numbers, keeps as text what is no number elsewhere, and remembers that it did."""
+
+    def __init__(self) -> None:
+        self.oddities: dict[str, None] = {}
+
+    def integer(self, digits: str) -> int | str:
+        if len(digits) <= MAX_INTEGER_DIGITS and abs(number := int(digits)) <= MAX_INTEGER:
+            return number
+        self.oddities[LARGE_INTEGER] = None
+        return digits
+
+    def decimal(self, digits: str) -> float | str:
+        number = float(digits)
+        if not isinf(number):
+            return number
+        self.oddities[LARGE_NUMBER] = None
+        return digits
+
+    def constant(self, word: str) -> str:
+        self.oddities[NOT_A_NUMBER] = None
+        return word
+
+
+def _examined(value: object) -> tuple[int, tuple[str, ...]]:
+    """Give how deep a value is nested, and what its texts hold that databases refuse."""
+    deepest, strange = 0, dict[str, None]()
+    waiting: list[tuple[int, object]] = [(0, value)]
+    while waiting:
+        depth, item = waiting.pop()
+        if isinstance(item, str):
+            strange.update(dict.fromkeys(_strange(item)))
+        elif isinstance(item, dict | list):
+            deepest = max(deepest, depth + 1)
+            inside = [*item, *item.values()] if isinstance(item, dict) else item
+            waiting.extend((depth + 1, part) for part in inside)
+    return deepest, tuple(strange)
+
+
+def _strange(item: str) -> Iterator[str]:
+    if "\0" in item:
+        yield NUL
+    try:
+        item.encode()
+    except UnicodeEncodeError:
+        yield SURROGATE
