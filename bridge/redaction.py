@@ -1,0 +1,51 @@
+"""The ways in which a secret may come to stand in a line of text.
+
+A library may quote it for a URL, dump it as JSON, put it into a header in base64, or name only a part of a secret URL.
+Whoever replaces all of these forms, the longest first, shows none.
+"""
+
+import base64
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from urllib.parse import quote, quote_plus, urlsplit
+
+SHORTEST = 4  # characters; shorter ones would blacken ordinary words
+TELLING = 16  # characters of a secret URL's path or query that make it a secret of its own
+
+
+def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Give every form of every secret, the longest first. Secrets under four characters have none."""
+    texts = {text for secret in secrets for text in _texts(secret) if len(text) >= SHORTEST}
+    forms = {form for text in texts for form in _written(text) if len(form) >= SHORTEST}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _texts(secret: str) -> set[str]:
+    """Give the secret and what of it may be shown alone: a line of a key, a URL's password, path or query."""
+    texts = {secret, *(line.strip() for line in secret.splitlines())}
+    with suppress(ValueError):
+        url = urlsplit(secret)
+        if url.scheme and url.netloc:
+            path = f"{url.path}?{url.query}" if url.query else url.path
+            texts |= {url.password or "", *(part for part in (path, url.path, url.query) if len(part) >= TELLING)}
+    return texts
+
+
+def _written(text: str) -> set[str]:
+    once = json.dumps(text, ensure_ascii=False)[1:-1]
+    in_json = {once, json.dumps(text)[1:-1], json.dumps(once, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    data = text.encode("utf-8", "surrogatepass")
+    in_url = {quote(data, safe=""), quote(data), quote_plus(data), quote(data, safe=":/?&=@+,;!$'()*")}
+    return {text, *in_json, *in_url, *_in_base64(data)}
+
+
+def _in_base64(data: bytes) -> set[str]:
+    """Give what base64 makes of it wherever it begins: with none, one or two bytes of others before it."""
+    forms = set()
+    for before, cut in ((0, 0), (1, 2), (2, 3)):
+        coded = base64.b64encode(bytes(before) + data).decode().rstrip("=")
+        whole = (before + len(data)) % 3 == 0
+        form = coded[cut:] if whole else coded[cut:-1]  # the last character may hold bits of what follows
+        forms |= {form, form.replace("+", "-").replace("/", "_")}
+    return forms
