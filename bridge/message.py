@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bridge.alarm import State
 from bridge.episode import Event
 
 Receipt = Mapping[str, str]  # what a platform says of a message it took; only its channel's file reads it
@@ -40,6 +41,7 @@ class Delivery:
     step: Step
     event: Event
     route: str = ""  # empty: by default_channels
+    plain: bool = False  # the platform refused the rich message: send the plain text
     state: DeliveryState = DeliveryState.WAITING
     attempts: int = 0
     due_at: datetime
@@ -72,6 +74,7 @@ class Call:
     receipt: Receipt | None = None  # the message to update or answer
     event_id: str = ""
     episode_id: str = ""
+    state: State | None = None  # what is told, for a channel that shows it by itself
 
 
 class Answer(StrEnum):
@@ -98,5 +101,3 @@ class Verdict:
     breaks_after: int = 0  # REJECTED: so many alarms in a row with this mean BROKEN
     throttled: bool = False  # RETRY: the platform is overloaded (429, 503, time-out): send fewer at once
 
-
-__all__ = ["Answer", "Call", "Delivery", "DeliveryState", "Message", "Receipt", "Step", "Verdict"]

@@ -1,0 +1,55 @@
+"""What a kind of channel is, what its channels are given, and what they can do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TextIO
+
+import aiohttp
+
+from bridge.channels.http import HttpSettings
+from bridge.message import Call, Step, Verdict
+from bridge.settings import ChannelSettings
+
+
+class Channel(Protocol):
+    """One channel of the config: takes calls, gives verdicts."""
+
+    async def post(self, call: Call) -> Verdict:
+        """Make one call and judge the answer; raise nothing but CancelledError."""
+        ...
+
+    def wire(self, call: Call) -> Mapping[str, Any]:
+        """Give what `post` would send, without credentials and without sending it."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a channel is given of the world.
+
+    `session` opens a client session that the channel closes; it is called inside the loop, at the
+    first post. `out` is where `terminal` prints.
+    """
+
+    session: Callable[[HttpSettings], aiohttp.ClientSession]
+    clock: Callable[[], datetime]
+    out: TextIO
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A type of channel, as `type:` in the config names it."""
+
+    settings: type[ChannelSettings]
+    open: Callable[[str, Any, Tools], Channel]  # name, its settings record, tools; opens no connection yet
+    steps: frozenset[Step]
+    formats: tuple[str, ...]  # of templates, the preferred one first
+    dialect: str
+    chat: bool  # people read it: paced, and waiting events may be merged
+    idempotent: bool  # the same call twice does no harm: the receiver has a key to know it by

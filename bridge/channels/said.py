@@ -1,0 +1,67 @@
+"""What a platform said: in one line, short, and without the channel's secrets."""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote
+
+from yarl import URL
+
+from bridge.settings import ChannelSettings, Secret
+
+MAX_SAID = 300  # characters kept of an answer
+SHORTEST = 4  # characters: replacing anything shorter would spoil every other word
+VEIL = "<secret>"
+
+
+def secret_texts(settings: ChannelSettings) -> tuple[str, ...]:
+    """Give every text that an answer must not show, the longest first: each secret, and its telling parts."""
+    found = {text for secret in _secrets(dict(settings)) for text in _spellings(secret.reveal())}
+    return tuple(sorted((text for text in found if len(text) >= SHORTEST), key=lambda text: (-len(text), text)))
+
+
+def clean(text: str, secrets: Iterable[str], *, limit: int = MAX_SAID) -> str:
+    """Replace the secrets, then shorten: never the other way round, which could leave half of one."""
+    for secret in secrets:
+        if secret in text:
+            text = text.replace(secret, VEIL)
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: 8 * limit]).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _secrets(value: object) -> Iterator[Secret]:
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _secrets(item)
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """Give a secret as it may come back: whole, its words, a URL's parts, decoded, with JSON's escaped slashes."""
+    parts = [secret, *(word for word in secret.split() if len(word) >= 8), *_url_parts(secret)]
+    for part in parts:
+        yield from (part, unquote(part), part.replace("/", "\\/"))
+
+
+def _url_parts(text: str) -> Iterator[str]:
+    try:
+        url = URL(text, encoded=True)
+    except ValueError:
+        return
+    if not url.host:
+        return
+    if len(url.raw_path_qs) >= 8:
+        yield url.raw_path_qs
+    yield from (part for part in url.raw_parts if _is_telling(part))
+    yield from (value for value in url.query.values() if len(value) >= 6)
+    if url.raw_password:
+        yield url.raw_password
+        yield base64.b64encode(f"{url.user}:{url.password}".encode()).decode()
+
+
+def _is_telling(part: str) -> bool:
+    """Tell a token in a path from a word such as `services`."""
+    return len(part) >= 16 or (len(part) >= 8 and any(letter.isdigit() for letter in part))

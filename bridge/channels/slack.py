@@ -1,0 +1,211 @@
+"""Slack by bot token: posts, answers in the thread, and updates what it posted, through slack-sdk.
+
+slack-sdk is left no choice of its own: it neither tries again (a POST lost on the way would be made
+twice), nor follows redirects, nor looks for a proxy, nor logs.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
+
+from bridge.channels.answers import FAILURES, judge_status
+from bridge.channels.http import HttpSettings, Writing, parse_url
+from bridge.channels.kind import Kind, Tools
+from bridge.channels.line import Line, unusable
+from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
+from bridge.channels.slack_webhook import arguments_of, not_slack
+from bridge.message import Answer, Call, Receipt, Step, Verdict
+from bridge.settings import OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
+
+POST = "chat.postMessage"
+UPDATE = "chat.update"
+UPDATABLE = ("text", "blocks", "attachments", "metadata")  # what chat.update takes of a message's arguments
+UNREADABLE = (AttributeError, TypeError, LookupError)  # slack-sdk on a 200 that is JSON and no object
+SILENT = logging.CRITICAL + 1  # slack-sdk's debug lines hold messages, headers and the proxy's password
+
+
+def _token(secret: Secret) -> Secret:
+    text = secret.reveal().strip()
+    if re.search(r"[^!-~]", text):
+        raise ValueError("must be a token without blanks")
+    if text.startswith("xapp-"):
+        raise ValueError('must be a bot token ("xoxb-…"), not an app-level token')
+    return Secret(text)
+
+
+def _conversation(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"#?[^\s#@<>]+", value.strip()):
+        raise ValueError('must be a channel such as "#ops" (quoted: # begins a comment in YAML) or "C0123456789"')
+    return value.strip()
+
+
+def _api_url(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a URL")  # noqa: TRY004 - pydantic shows ValueErrors only
+    parse_url(value)
+    return value if value.endswith("/") else f"{value}/"
+
+
+class SlackSettings(HttpSettings):
+    """A channel of type `slack`."""
+
+    keep_alive = False  # an idle connection may be closed while a message goes out: was it taken?
+
+    type: Literal["slack"] = "slack"
+    token: Annotated[Secret, AfterValidator(_token)]
+    channel: Annotated[str, BeforeValidator(_conversation)]
+    api_url: Annotated[str, BeforeValidator(_api_url)] = "https://slack.com/api/"
+    on_repeat: RepeatSteps = (Step.UPDATE,)
+    on_recovered: RecoveredSteps = (Step.UPDATE, Step.THREAD)
+    rate: OptionalRate = Rate(1.0)
+
+    @property
+    def address(self) -> URL:
+        """Where Slack's methods are."""
+        return URL(self.api_url)
+
+
+class Slack:
+    """Posts to one Slack channel as the bot of one token."""
+
+    def __init__(self, settings: SlackSettings, tools: Tools) -> None:
+        self._settings = settings
+        self._line = Line(settings, tools)
+        self._client: AsyncWebClient | None = None
+
+    async def post(self, call: Call) -> Verdict:
+        """Make the call's step and judge the answer."""
+        if call.step is not Step.POST and call.receipt is None:
+            return Verdict(answer=Answer.GONE, said="there is no message to update or answer")
+        try:
+            client = self._open()
+        except ValueError as error:
+            return unusable(error)
+        method, arguments = method_of(call, self._settings.channel)
+        writing = Writing()
+        try:
+            answer = await client.api_call(method, json=arguments)
+        except SlackApiError as error:
+            verdict = self._judge(error.response, call)
+        except UNREADABLE:
+            verdict = not_slack("200 without an object", is_page=False)
+        except FAILURES as error:
+            verdict = self._line.failed(error, may_have_arrived=writing.begun)
+        else:
+            verdict = _taken(answer.data, call.step)
+        return replace(verdict, said=self._line.clean(verdict.said))
+
+    def wire(self, call: Call) -> Mapping[str, Any]:
+        """Give the method's arguments; a step without a message to update or answer is shown as a post."""
+        if call.receipt is None:
+            call = replace(call, step=Step.POST)
+        return method_of(call, self._settings.channel)[1]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._line.close()
+        self._client = None
+
+    def _open(self) -> AsyncWebClient:
+        if self._client is None:
+            self._client = open_client(self._settings, self._line)
+        return self._client
+
+    def _judge(self, response: Any, call: Call) -> Verdict:
+        """Judge a refusal: by Slack's code where there is one, whatever the status; else by the status."""
+        status = getattr(response, "status_code", None) or response.status
+        data = getattr(response, "data", None)
+        after_seconds = self._line.after(response.headers.get("Retry-After"))
+        if isinstance(data, Mapping) and isinstance(code := data.get("error"), str) and code:
+            meaning = meaning_of(code, is_plain=call.message.payload is None)
+            if meaning is Meaning.DESTINATION and self._is_elsewhere(call):
+                meaning = Meaning.GONE
+            return verdict_of(meaning, _words(status, data), status=status, after_seconds=after_seconds, step=call.step)
+        return _judge_wordless(status, response.headers.get("Content-Type", ""), after_seconds)
+
+    def _is_elsewhere(self, call: Call) -> bool:
+        """Say whether the message stands in what may be another channel than today's config names."""
+        return call.receipt is not None and call.receipt["channel"] != self._settings.channel
+
+
+def open_client(settings: SlackSettings, line: Line) -> AsyncWebClient:
+    """Open slack-sdk's client on the line's session."""
+    silence = logging.getLogger(f"{__name__}.sdk")
+    silence.setLevel(SILENT)
+    client = AsyncWebClient(
+        settings.token.reveal(),
+        base_url=settings.api_url,
+        session=line.session(),
+        retry_handlers=[],
+        logger=silence,
+    )
+    client.proxy = None  # it found HTTPS_PROXY by itself, deaf to NO_PROXY; the session has the right one
+    return client
+
+
+def method_of(call: Call, channel: str) -> tuple[str, dict[str, Any]]:
+    """Give the method and its arguments for a step."""
+    said = arguments_of(call.message)
+    if call.step is Step.POST or call.receipt is None:
+        return POST, {"channel": channel, **said}
+    place = {"channel": call.receipt["channel"]}
+    if call.step is Step.UPDATE:
+        return UPDATE, {**place, "ts": call.receipt["ts"], "parse": "none", **_replacing(said)}
+    answer = {**place, "thread_ts": call.receipt["ts"], **said}
+    return POST, {**answer, "reply_broadcast": True} if call.step is Step.BROADCAST else answer
+
+
+def _replacing(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Name both blocks and attachments where one is given: chat.update keeps what is not named."""
+    given = {name: said[name] for name in UPDATABLE if name in said}
+    if given.keys() & {"blocks", "attachments"}:
+        return {"blocks": [], "attachments": [], **given}
+    return given
+
+
+def _taken(data: Any, step: Step) -> Verdict:
+    receipt: Receipt | None = None
+    if step in {Step.POST, Step.UPDATE} and isinstance(data.get("ts"), str) and isinstance(data.get("channel"), str):
+        receipt = {"channel": data["channel"], "ts": data["ts"]}
+    return Verdict(answer=Answer.SENT, said=_words(200, data), status=200, receipt=receipt)
+
+
+def _words(status: int, data: Mapping[str, Any]) -> str:
+    """Tell an answer in a line: the code, and what Slack adds to it."""
+    words = [str(data.get("error") or data.get("warning") or "ok")]
+    metadata = data.get("response_metadata")
+    messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
+    words += [str(message) for message in messages] if isinstance(messages, list) else []
+    words += [f"{name} {data[name]}" for name in ("needed", "provided") if data.get(name)]
+    return f"{status} {'; '.join(words)}"
+
+
+def _judge_wordless(status: int, content_type: str, after_seconds: float | None) -> Verdict:
+    if status == 200:
+        return not_slack(f"200 {content_type}".strip(), is_page="html" in content_type)
+    verdict = judge_status(status, f"{status} without a word of Slack's", after_seconds)
+    # 500 is where Slack says fatal_error: part of it may be done. Gateways answer the others.
+    return replace(verdict, answer=Answer.AMBIGUOUS) if status == 500 else verdict
+
+
+def open_slack(_name: str, settings: SlackSettings, tools: Tools) -> Slack:
+    """Open a channel of type `slack`."""
+    return Slack(settings, tools)
+
+
+KIND = Kind(
+    settings=SlackSettings,
+    open=open_slack,
+    steps=frozenset({Step.POST, Step.UPDATE, Step.THREAD, Step.BROADCAST}),
+    formats=("slack.json", "mrkdwn"),
+    dialect="slack",
+    chat=True,
+    idempotent=False,
+)
