@@ -1,0 +1,1 @@
+"""HTTP: the public listener that takes callbacks, and the console's."""
