@@ -1,11 +1,8 @@
 """CALLBACK on the command line: a file, the name of a built-in sample, or `-` for standard input."""
 
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-import typer
 
 from bridge import samples
 from bridge.alarm import State
@@ -58,22 +55,16 @@ def _literal(text: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
 
 
-def state_among(allowed: Iterable[State]) -> "StateParser":
-    """Give a parser for `--state` that takes these states."""
-    return StateParser(tuple(allowed))
-
-
-class StateParser:
-    """Turn what stands behind `--state` into a State, or refuse it in words."""
+class StateAmong:
+    """Turn the word behind `--state` into one of some states, or end the command in words."""
 
     __name__ = "STATE"
 
-    def __init__(self, allowed: tuple[State, ...]) -> None:
+    def __init__(self, *allowed: State) -> None:
         self.allowed = allowed
 
     def __call__(self, text: str) -> State:
-        """Read one state; raise typer.BadParameter for any other word."""
+        """Read one state."""
         if text not in self.allowed:
-            names = [state.value for state in self.allowed]
-            raise typer.BadParameter(f"{text} is not one of {', '.join(names)}; {nearest(text, names)}")
+            fail(f"--state {text}: must be one of {', '.join(self.allowed)}", WRONG_USAGE)
         return State(text)

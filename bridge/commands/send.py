@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from bridge.alarm import State
-from bridge.commands.callbacks import Source, complete_callback, read_callback, state_among
+from bridge.commands.callbacks import Source, StateAmong, complete_callback, read_callback
 from bridge.commands.output import GREEN, PROBLEM, RED, WRONG_USAGE, complain, fail, paint, say
 from bridge.sending.compose import GOES_ON, Letter, Wish, compose
 from bridge.sending.memory import Memory, changing, place
@@ -31,7 +31,7 @@ def send(
     callbacks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CALLBACK]...",
+            metavar="CALLBACK",
             help="Files, names of built-in samples, or - for standard input. "
             "With --state repeat, escalated or recovered: unless given, the one sent last.",
             autocompletion=complete_callback,
@@ -48,7 +48,7 @@ def send(
         State | None,
         typer.Option(
             metavar="STATE",
-            parser=state_among(SENDABLE),
+            parser=StateAmong(*SENDABLE),
             help="triggered begins anew; repeat, escalated and recovered go on with the one sent last, "
             "also from another shell.",
         ),

@@ -91,8 +91,8 @@ def go_on(body: Body, *, now: datetime, session: str, state: State) -> Body:
         ended = _end(life, _second(now))
         lasted = ended - life.began if life.began else timedelta()
         return _write(body, replace(life, firing=False, ended=ended, lasted=lasted), session=session)
-    ended = life.ended if life.firing else None
-    longer = Life(firing=True, began=life.began, lasted=life.lasted + STEP, ended=ended)
+    odd = life.ended if life.firing else None  # documents show a firing body with a recovery time (2023)
+    longer = Life(firing=True, began=life.began, lasted=life.lasted + STEP, ended=odd)
     return _write(body, longer, session=session, state=state)
 
 
