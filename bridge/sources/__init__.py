@@ -14,7 +14,9 @@ from bridge.sources import cloudevents, tencent
 from bridge.sources.parsing import Parsed, parse
 from bridge.sources.values import text
 
-NO_ALARM = "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
+NO_ALARM = (
+    "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
+)
 SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 
@@ -31,9 +33,7 @@ def read(body: bytes, received_at: datetime) -> Reading:
     alarm = _alarm(value, body, received_at)
     if alarm is None:
         return _other(value, parsed)
-    return Reading(
-        kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=_problem(parsed.oddities)
-    )
+    return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=_problem(parsed.oddities))
 
 
 def _alarm(value: dict[str, Any], body: bytes, received_at: datetime) -> Alarm | None:

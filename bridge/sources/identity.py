@@ -22,7 +22,7 @@ KEY_BYTES = 16
 FINGERPRINT_BYTES = 8
 
 
-def alarm_key(  # noqa: PLR0913 - these are what an alarm is known by
+def alarm_key(
     *, policy_id: str, app_id: str, policy_name: str, scope: str, name: str, dimensions: Mapping[str, Any]
 ) -> str:
     """Give an alarm's identity, 32 hex digits.
@@ -33,7 +33,7 @@ def alarm_key(  # noqa: PLR0913 - these are what an alarm is known by
     return _digest(["alarm", policy, scope.lower(), name, _steady(dimensions)], KEY_BYTES)
 
 
-def cloud_event_key(  # noqa: PLR0913 - these are what a CloudEvent's alarm is known by
+def cloud_event_key(
     *, account: list[str], product: str, event: str, subject: str, own: Mapping[str, Any], dimensions: Mapping[str, Any]
 ) -> str:
     """Give the identity of a CloudEvent's alarm, 32 hex digits.

@@ -39,8 +39,7 @@ class Parsed:
 
 def parse(body: bytes) -> Parsed:
     """Read a body as JSON, whatever bytes it is."""
-    if body.startswith(BOM):
-        body = body[len(BOM) :]
+    body = body.removeprefix(BOM)
     if _is_plain(body):
         try:
             return Parsed(value=orjson.loads(body))

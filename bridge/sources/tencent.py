@@ -175,7 +175,7 @@ def status_of(word: object, *, recovered: bool) -> Status:
 
 
 def product_of(policy_type: str, product_name: str, namespace: str) -> str:
-    """Give the short name that people know a product by: cvm, cdb, clb, …
+    """Give the short name that people know a product by: cvm, cdb or clb.
 
     CVM's network metrics come with the namespace qce/lb and the policy type cvm_device (capture of 2024).
     """

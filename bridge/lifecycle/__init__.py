@@ -1,0 +1,16 @@
+"""What a callback means for an alarm, and what becomes of its episodes.
+
+    what is known ─┐
+                   ├─► decide ─► Decision ─► advance ─► the episode as it is afterwards
+    an alarm ──────┘                                      │
+                   ▲                                      │
+                   └───────────────── fold ◄──────────────┘   for the next alarm of a batch
+
+All of it is pure and total, and `alarm.received_at` is the only clock. `table` decides, `episodes`
+changes.
+"""
+
+from bridge.lifecycle.episodes import EXPIRY_SECONDS, advance, fold, has_expired
+from bridge.lifecycle.table import Decision, Outcome, Row, decide
+
+__all__ = ["EXPIRY_SECONDS", "Decision", "Outcome", "Row", "advance", "decide", "fold", "has_expired"]

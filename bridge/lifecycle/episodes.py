@@ -1,0 +1,113 @@
+"""What becomes of an episode once it is decided what a callback means."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bridge.alarm import Alarm, Status
+from bridge.episode import Episode, Heard, Known, Phase
+from bridge.lifecycle.table import RESEND, Decision, Outcome
+
+EXPIRY_SECONDS = 26 * 3600  # Tencent speaks at least daily while an alarm lasts (capture of 2021: at +86400 s)
+MAX_HEARD = 600  # fingerprints kept of an episode: a delivery every 5 minutes for a day has 576
+
+
+def advance(
+    decision: Decision, alarm: Alarm, *, new_id: int, new_number: int, receiving_seconds: int
+) -> tuple[Episode, tuple[Episode, ...]]:
+    """Give the episode as it is after a decision, and the replaced ones as they are then.
+
+    `new_id` and `new_number` go to an episode that begins; `receiving_seconds` is how long the
+    bridge has been receiving in all.
+    """
+    replaced = tuple(replace(episode, phase=Phase.REPLACED) for episode in decision.replaced)
+    if decision.episode is None:
+        return _begun(decision, alarm, new_id, new_number, receiving_seconds), replaced
+    changes = _changes(decision, decision.episode, alarm)
+    if alarm.status is Status.FIRING and decision.outcome is not Outcome.STALE:
+        changes["receiving_seconds"] = receiving_seconds
+    return replace(decision.episode, heard=_noted(decision.episode.heard, alarm), **changes), replaced
+
+
+def fold(known: Known, episode: Episode, replaced: tuple[Episode, ...] = ()) -> Known:
+    """Put changed episodes in the place of those with their ids; give all of them, oldest first."""
+    if not known:
+        return (episode, *replaced)
+    changed = {other.id: other for other in known} | {other.id: other for other in (*replaced, episode)}
+    return tuple(sorted(changed.values(), key=_began))
+
+
+def has_expired(episode: Episode, receiving_seconds: int) -> bool:
+    """Whether nothing was heard of an open episode for 26 hours in which the bridge was receiving."""
+    return episode.phase is Phase.OPEN and receiving_seconds - episode.receiving_seconds >= EXPIRY_SECONDS
+
+
+def _began(episode: Episode) -> datetime:
+    return episode.started_at
+
+
+def _begun(decision: Decision, alarm: Alarm, new_id: int, new_number: int, receiving_seconds: int) -> Episode:
+    recovered = decision.outcome is Outcome.RECOVERED
+    ended = Phase.CLOSED if alarm.status is Status.STATELESS else Phase.OPEN
+    return Episode(
+        id=new_id,
+        number=new_number,
+        key=alarm.key,
+        phase=Phase.RECOVERED if recovered else ended,
+        started_at=alarm.started_at or (alarm.occurred_at if recovered else alarm.received_at),
+        heard_at=alarm.occurred_at,
+        heard_at_is_guess=alarm.occurred_at_is_guess,
+        counted_at=alarm.received_at,
+        alert_id=alarm.alert_id,
+        severity=alarm.severity,
+        recovered_at=alarm.occurred_at if recovered else None,
+        kind=alarm.kind,
+        heard=_noted((), alarm),
+        receiving_seconds=receiving_seconds,
+    )
+
+
+def _changes(decision: Decision, episode: Episode, alarm: Alarm) -> dict[str, Any]:
+    """Give what a decision changes of an episode, beside what was heard of it."""
+    match decision.outcome:
+        case Outcome.TRIGGERED:
+            return _counted(alarm) | _at(alarm) | {"again": True, "repeat_count": 0, "recovered_at": None}
+        case Outcome.ESCALATED:
+            return _counted(alarm) | _at_latest(alarm, episode)
+        case Outcome.REPEAT:
+            return _counted(alarm) | _at_latest(alarm, episode) | {"repeat_count": episode.repeat_count + 1}
+        case Outcome.RECOVERED:
+            # While recovered, an episode is compared by its recovery: the guess is then of that moment.
+            guess = alarm.occurred_at_is_guess
+            return {"phase": Phase.RECOVERED, "recovered_at": alarm.occurred_at, "heard_at_is_guess": guess}
+        case _:
+            return {}
+
+
+def _counted(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "phase": Phase.OPEN,
+        "counted_at": alarm.received_at,
+        "alert_id": alarm.alert_id,
+        "severity": alarm.severity,
+    }
+
+
+def _at(alarm: Alarm) -> dict[str, Any]:
+    return {"heard_at": alarm.occurred_at, "heard_at_is_guess": alarm.occurred_at_is_guess}
+
+
+def _at_latest(alarm: Alarm, episode: Episode) -> dict[str, Any]:
+    return _at(alarm) if alarm.occurred_at > episode.heard_at else {}
+
+
+def _noted(heard: tuple[Heard, ...], alarm: Alarm) -> tuple[Heard, ...]:
+    """Keep what was heard in the last day, and add this delivery; known ones keep their time."""
+    kept = [one for one in heard if alarm.received_at - one.received_at < RESEND]
+    before = {one.fingerprint for one in kept}
+    kept.extend(
+        Heard(fingerprint=fingerprint, received_at=alarm.received_at)
+        for fingerprint in alarm.fingerprints
+        if fingerprint not in before
+    )
+    return tuple(kept[-MAX_HEARD:])
