@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from bridge.alarm import Alarm, State
+from bridge.sources.places import region_names
 
 FIELDS = (
     "kind",
@@ -35,12 +36,8 @@ FIELDS = (
 )
 MAPPINGS = ("dimensions", "tags")  # matched as dimensions.KEY and tags.KEY
 FOLDED = frozenset({"namespace", "region", "product"})  # compared without regard to case
-MAX_VALUE = 4096  # characters of a value that patterns look at: bounds the time of a bad regular expression
+MAX_VALUE = 1024  # characters of a value that are looked at: bounds the time of a slow regular expression, and memory
 SHOWN = 100  # characters of a value that a reason repeats
-
-
-def region_names(value: str) -> tuple[str, ...]:
-    return (value,)
 
 
 class MatchError(ValueError):
@@ -60,7 +57,8 @@ class Alternative:
 class Condition:
     """What one key of a `match` asks: none of `negated`, and one of `wanted` if there are any."""
 
-    field: str
+    field: str  # as `field_name` spells it
+    label: str  # as the file spells it
     wanted: tuple[Alternative, ...]
     negated: tuple[Alternative, ...]
 
@@ -73,7 +71,7 @@ class Condition:
 
     def why(self, value: str) -> str:
         """Say in words why it holds or does not: 'product is "cvm", which does not match "cdb"'."""
-        says = f"{self.field} is {_quoted(value)}, which" if value else f"{self.field} is empty, which"
+        says = f"{self.label} is {_quoted(value)}, which" if value else f"{self.label} is empty, which"
         names = self._names(value)
         for item in self.negated:
             if any(item.matches(name) for name in names):
@@ -82,10 +80,10 @@ class Condition:
             if any(item.matches(name) for name in names):
                 return f"{says} matches {_quoted(item.source)}"
         if not self.wanted:
-            return f"{says} {_listed(['!' + item.source for item in self.negated], 'and')} allows"
+            return f"{says} {_listed(['!' + item.source for item in self.negated])} allows"
         if len(self.wanted) == 1:
             return f"{says} does not match {_quoted(self.wanted[0].source)}"
-        return f"{says} matches none of {_listed([item.source for item in self.wanted], 'and')}"
+        return f"{says} matches none of {_listed([item.source for item in self.wanted])}"
 
     def _names(self, value: str) -> tuple[str, ...]:
         """Give every text that the value goes by: a region has two names, an escalation is a trigger too."""
@@ -98,13 +96,15 @@ class Condition:
         return (value,)
 
 
-def compile_condition(field: str, texts: Iterable[str]) -> Condition:
+def compile_condition(label: str, texts: Iterable[str]) -> Condition:
     """Make a condition from a field's name and its texts; raise MatchError in words."""
+    field = field_name(label)
     items = [(text.startswith("!"), _alternative(text.removeprefix("!"), fold=field in FOLDED)) for text in texts]
     if not items:
         raise MatchError("is an empty list, which nothing matches")
     return Condition(
         field=field,
+        label=label,
         wanted=tuple(item for negated, item in items if not negated),
         negated=tuple(item for negated, item in items if negated),
     )
@@ -121,11 +121,11 @@ def field_name(name: str) -> str:
 
 
 def reader(fields: Iterable[str]) -> Callable[[Alarm, State], tuple[str, ...]]:
-    """Make the function that reads these fields' texts from an alarm, in this order."""
+    """Make the function that reads these fields' texts from an alarm, in this order, MAX_VALUE characters each."""
     getters = tuple(_getter(field) for field in fields)
 
     def read(alarm: Alarm, state: State) -> tuple[str, ...]:
-        return tuple([get(alarm, state) for get in getters])
+        return tuple([get(alarm, state)[:MAX_VALUE] for get in getters])
 
     return read
 
@@ -156,7 +156,7 @@ def _literal(source: str, text: str, *, fold: bool) -> Alternative:
 
 def _pattern(pattern: re.Pattern[str]) -> Callable[[str], bool]:
     fullmatch = pattern.fullmatch
-    return lambda value: fullmatch(value[:MAX_VALUE]) is not None
+    return lambda value: fullmatch(value) is not None
 
 
 def _regex(text: str, *, fold: bool) -> re.Pattern[str]:
@@ -201,6 +201,5 @@ def _quoted(text: str) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _listed(texts: list[str], word: str) -> str:
-    quoted = [_quoted(text) for text in texts]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} {word} {quoted[-1]}"
+def _listed(texts: list[str]) -> str:
+    return ", ".join(_quoted(text) for text in texts)

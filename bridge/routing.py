@@ -14,11 +14,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from bridge.alarm import Alarm, State
-from bridge.matching import Condition, compile_condition, field_name, reader
+from bridge.matching import Condition, compile_condition, reader
 from bridge.message import Step
-from bridge.settings import Duration, MentionState, Mentions, Record, RecoveredSteps, RepeatSteps
+from bridge.settings import Duration, Mentions, MentionState, Record, RecoveredSteps, RepeatSteps
 
-MEMORY = 8192  # answers kept: alarms repeat, and distinct instances must not fill the memory
+MEMORY = 4096  # answers kept: alarms repeat, and distinct instances must not fill the memory
 MAX_NAME = 100
 WANT_URL = "must be an http or https URL"
 
@@ -163,7 +163,7 @@ def route_name(name: str | None, place: int, parent: str) -> str:
 def _compiled(settings: RouteSettings, place: int, parent: Route) -> Route:
     route = Route(
         name=route_name(settings.name, place, parent.name),
-        conditions=tuple(compile_condition(field_name(key), texts) for key, texts in settings.match.items()),
+        conditions=tuple(compile_condition(key, texts) for key, texts in settings.match.items()),
         goes_on=settings.continue_,
         channels=parent.channels if settings.channels is None else settings.channels,
         template=settings.template or parent.template,

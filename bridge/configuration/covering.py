@@ -32,7 +32,7 @@ def _covers(upper: Condition, lower: Condition) -> bool:
 
 def _takes(wide: Alternative, narrow: Alternative) -> bool:
     """Say whether one item takes all that another takes."""
-    if wide.source == narrow.source or wide.source == "*":
+    if wide.source in {narrow.source, "*"}:
         return True
     if narrow.literal is not None:
         return wide.matches(narrow.literal)

@@ -88,7 +88,7 @@ def _check_text(source: Source, field: str, node: Node, path: KeyPath) -> None:
         source.wrong(path, "must be a text or a list of texts")
     else:
         try:
-            compile_condition(field_name(field), [node.text])
+            compile_condition(field, [node.text])
         except MatchError as error:
             source.wrong(path, str(error))
 

@@ -71,7 +71,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Source:
         Problem(file=file, line=each.line, column=each.column, path=spelt(each.path), text=each.text)
         for each in mistakes
     ]
-    if root is None and not problems or root is not None and is_null(root):
+    if not problems and (root is None or is_null(root)):
         problems.append(Problem(file=file, text="is empty; config.example.yaml shows what it may hold"))
     elif root is not None and not isinstance(root, MapNode):
         text = "must be a mapping of keys to values, such as server: and channels:"

@@ -13,6 +13,7 @@ from bridge.web.settings import Auth, ConsoleSettings, ServerSettings
 
 MIN_TOKEN = 16  # characters; fewer can be guessed
 
+
 def suspect(source: Source, routes: Routes, channels: Mapping[str, ChannelSettings]) -> None:
     """Warn of routes and channels that do nothing."""
     paths = {name: path for path, name, _node in walk(source.get("routes"), ("routes",))}
@@ -34,7 +35,9 @@ def suspect_access(source: Source, server: ServerSettings, console: ConsoleSetti
     for section, auth in (("server", server.auth), ("console", console.auth)):
         for place, token in enumerate(auth.tokens if isinstance(auth, Auth) else ()):
             if len(token.reveal()) < MIN_TOKEN:
-                source.warn((section, "auth", "tokens", place), f"is shorter than {MIN_TOKEN} characters: easy to guess")
+                source.warn(
+                    (section, "auth", "tokens", place), f"is shorter than {MIN_TOKEN} characters: easy to guess"
+                )
 
 
 def _suspect_covered(source: Source, routes: Iterable[Route], paths: Mapping[str, KeyPath]) -> None:
@@ -50,5 +53,5 @@ def _suspect_covered(source: Source, routes: Iterable[Route], paths: Mapping[str
 
 def _suspect_bare(source: Source) -> None:
     for path, _name, node in walk(source.get("routes"), ("routes",)):
-        if len(path) == 2 and not get(node, "channels") and not get(node, "routes"):  # noqa: PLR2004 - routes[N]
+        if len(path) == 2 and not get(node, "channels") and not get(node, "routes"):
             source.warn(path, "has neither channels nor routes: what it matches goes to default_channels")

@@ -71,7 +71,9 @@ class Values:
     def _secret(self, node: Scalar, path: KeyPath) -> Secret:
         if not node.text and path not in MAY_BE_EMPTY:
             names = " and ".join(dict.fromkeys(node.variables))
-            self.complain(path, f"must not be empty: the environment variable {names} is" if names else "must not be empty")
+            self.complain(
+                path, f"must not be empty: the environment variable {names} is" if names else "must not be empty"
+            )
         return Secret(node.text or "-") if path not in MAY_BE_EMPTY else Secret(node.text)
 
     def _from_file(self, node: Node, path: KeyPath) -> Secret:
@@ -89,7 +91,9 @@ class Values:
             self.complain((*path, "file"), "the file is not UTF-8 text")
             return Secret("-")
         if len(content) > MAX_SECRET or (not text and path not in MAY_BE_EMPTY):
-            self.complain((*path, "file"), f"the file is larger than {MAX_SECRET} bytes" if text else "the file is empty")
+            self.complain(
+                (*path, "file"), f"the file is larger than {MAX_SECRET} bytes" if text else "the file is empty"
+            )
         return Secret(text or "-") if path not in MAY_BE_EMPTY else Secret(text)
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -164,7 +163,7 @@ class _Builder:
             column = found.start() - self._text.rfind("\n", 0, found.start())
             raise Unreadable(Mistake(line=line, column=column, path=(), text="a control character, which YAML forbids"))
 
-    def _node(self, event: NodeEvent) -> Node:
+    def _node(self, event: Any) -> Node:
         if len(self._path) > MAX_DEPTH:
             self._stop(event, f"is nested more than {MAX_DEPTH} deep")
         self._value_at = (event.start_mark.line, event.start_mark.column)
@@ -175,7 +174,7 @@ class _Builder:
             self._anchors[event.anchor] = node
         return node
 
-    def _made(self, event: NodeEvent) -> Node:
+    def _made(self, event: Any) -> Node:
         if isinstance(event, AliasEvent):
             return self._alias(event)
         if event.ctag is not None and str(event.ctag):
@@ -186,15 +185,16 @@ class _Builder:
             return self._list(event)
         return Scalar(**_at(event), text=event.value, plain=event.style in {None, ""} and event.ctag is None)
 
-    def _alias(self, event: AliasEvent) -> Node:
+    def _alias(self, event: Any) -> Node:
         target = self._anchors.get(event.anchor)
         if target is None:
             self._wrong(event, QUOTE_IT.format("*"))
             return Scalar(**_at(event), text="", plain=False, sign="*")
         return replace(target, line=event.start_mark.line + 1, column=event.start_mark.column + 1, sign="*")
 
-    def _list(self, start: SequenceStartEvent) -> Node:
-        above, items, size = self._path, [], 1
+    def _list(self, start: Any) -> Node:
+        above, size = self._path, 1
+        items: list[Node] = []
         for event in self._events:
             if isinstance(event, SequenceEndEvent):
                 break
@@ -204,8 +204,9 @@ class _Builder:
         self._path = above
         return ListNode(**_at(start), items=tuple(items), size=size)
 
-    def _mapping(self, start: MappingStartEvent) -> Node:
-        above, entries, size = self._path, {}, 1
+    def _mapping(self, start: Any) -> Node:
+        above, size = self._path, 1
+        entries: dict[str, Entry] = {}
         for event in self._events:
             if isinstance(event, MappingEndEvent):
                 break
@@ -220,12 +221,12 @@ class _Builder:
         self._path = above
         return MapNode(**_at(start), entries=entries, size=size)
 
-    def _key(self, event: NodeEvent) -> str:
+    def _key(self, event: Any) -> str:
         if not isinstance(event, ScalarEvent):
             self._stop(event, "a key must be a text" + (": put it in quotes" if self._sign_at(event) else ""))
         return str(event.value)
 
-    def _sign_at(self, event: NodeEvent) -> bool:
+    def _sign_at(self, event: Any) -> bool:
         return self._character(event.start_mark.line, event.start_mark.column) in SIGNS
 
     def _syntax(self, error: YAMLError) -> Mistake:
@@ -246,20 +247,20 @@ class _Builder:
     def _character(self, line: int, column: int) -> str:
         return self._lines[line][column : column + 1] if 0 <= line < len(self._lines) else ""
 
-    def _wrong(self, event: NodeEvent, text: str) -> None:
+    def _wrong(self, event: Any, text: str) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         self.mistakes.append(Mistake(line=line, column=column, path=self._path, text=text))
 
-    def _stop(self, event: NodeEvent, text: str) -> None:
+    def _stop(self, event: Any, text: str) -> None:
         self._wrong(event, text)
         raise Unreadable(self.mistakes.pop())
 
 
-def _at(event: NodeEvent) -> dict[str, Any]:
+def _at(event: Any) -> dict[str, Any]:
     return {"line": event.start_mark.line + 1, "column": event.start_mark.column + 1, "sign": _sign(event)}
 
 
-def _sign(event: NodeEvent) -> str:
+def _sign(event: Any) -> str:
     if getattr(event, "ctag", None) is not None and str(event.ctag):
         return "!"
     return "{" if isinstance(event, MappingStartEvent) and event.flow_style else ""

@@ -46,7 +46,9 @@ def address(value: object) -> Address:
     """Read HOST:PORT, [::1]:8080 included; raise ValueError in words."""
     if isinstance(value, Address):
         return value
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})", value) if isinstance(value, str) else None
+    match = (
+        re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})", value) if isinstance(value, str) else None
+    )
     if not match or int(match[3]) > 65535 or (match[1] and not _is_ip(match[1])):
         raise ValueError("must be HOST:PORT such as 127.0.0.1:8080 or [::1]:8080")
     return Address(host=match[1] or match[2], port=int(match[3]))
@@ -93,7 +95,7 @@ def _auth(value: object) -> object:
     if is_off(value):
         return None
     if not isinstance(value, Mapping | Auth):
-        raise ValueError(f"must be off, or tokens and basic; {OPEN}")
+        raise ValueError(f"must be off, or tokens and basic; {OPEN}")  # noqa: TRY004 - pydantic shows ValueErrors only
     if isinstance(value, Mapping) and not value.get("tokens") and not value.get("basic"):
         raise ValueError(f"needs tokens or basic; {OPEN}")
     return value
@@ -141,4 +143,3 @@ class ConsoleSettings(Record):
 
     listen: OptionalListen = Address(host="127.0.0.1", port=8081)  # None: off
     auth: OptionalAuth = None  # None: off
-
