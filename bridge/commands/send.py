@@ -101,7 +101,8 @@ def _send(source: Source, to: Address, wish: Wish) -> Answered:
     letter = _remembering(partial(compose, source.name, source.body, sample=source.sample, wish=wish))
     if letter.note:
         complain(f"{letter.name} {letter.note}")
-    answered = asyncio.run(post(to, letter.body))
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # leaves the thread's own loop alone
+        answered = runner.run(post(to, letter.body))
     if answered.status == 200 and letter.alarm is not None:
         with suppress(OSError), changing(place(os.environ)) as memory:  # already complained of
             memory.keep(letter.name, letter.alarm)
