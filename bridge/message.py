@@ -100,4 +100,3 @@ class Verdict:
     plain_helps: bool = False  # REJECTED: the same as plain text may be taken
     breaks_after: int = 0  # REJECTED: so many alarms in a row with this mean BROKEN
     throttled: bool = False  # RETRY: the platform is overloaded (429, 503, time-out): send fewer at once
-

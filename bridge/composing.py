@@ -1,0 +1,98 @@
+"""What a delivery says: its callback read again, its event, its channel and route, rendered.
+
+The message is made when it is sent: a template mended today mends what is still waiting.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge import sources
+from bridge.alarm import Alarm, State, Status
+from bridge.channels import KINDS
+from bridge.episode import Event
+from bridge.message import Delivery, Message
+from bridge.rendering import ChannelView, Renderer, RouteView, Telling
+from bridge.routing import Route, Routes
+from bridge.settings import ChannelSettings, Mentions
+
+ROUTE_VIEWS = 1024  # kept, of routes and states
+
+log = structlog.get_logger()
+
+
+def composer(  # noqa: PLR0913 - a snapshot of the config's parts
+    name: str,
+    settings: ChannelSettings,
+    *,
+    language: str,
+    timezone: ZoneInfo,
+    routes: Routes,
+    renderer: Renderer,
+    failed: Callable[[str, str], None],
+) -> Callable[[Delivery], Message]:
+    """Make the function that renders one channel's deliveries; `failed` counts templates that do not work."""
+    channel = channel_view(name, settings, language, timezone)
+
+    @lru_cache(ROUTE_VIEWS)
+    def route_of(route: str, state: State) -> RouteView:
+        return route_view(routes.named(route), settings.mention, state)
+
+    def compose(delivery: Delivery) -> Message:
+        event = delivery.event
+        telling = Telling(
+            event=event,
+            alarm=alarm_of(delivery.body, event),
+            body=delivery.body,
+            delivery_id=str(delivery.id),
+            channel=channel,
+            route=route_of(delivery.route, event.state),
+        )
+        message = renderer.render(telling)
+        if message.problem:
+            failed(name, event.state.value)
+            log.error("the template failed", channel=name, state=event.state.value, reason=message.problem)
+        return message
+
+    return compose
+
+
+def channel_view(name: str, settings: ChannelSettings, language: str, timezone: ZoneInfo) -> ChannelView:
+    """Give a channel as templates see it."""
+    kind = KINDS[settings.type]
+    return ChannelView(
+        name=name,
+        type=settings.type,
+        language=settings.language or language,
+        timezone=settings.timezone or timezone,
+        template=settings.template,
+        formats=kind.formats,
+        dialect=kind.dialect,
+    )
+
+
+def route_view(route: Route | None, mention: Mentions, state: State) -> RouteView:
+    """Give a route as templates see it in a state; an escalation mentions as a trigger does."""
+    merged: dict[State, tuple[str, ...]] = dict(mention.items())
+    merged.update(route.mention.items() if route else ())
+    texts = merged.get(state, merged.get(State.TRIGGERED, ()) if state is State.ESCALATED else ())
+    if route is None:
+        return RouteView(mention=texts)
+    return RouteView(name=route.name, template=route.template, links=route.links, vars=route.vars, mention=texts)
+
+
+def alarm_of(body: bytes, event: Event) -> Alarm:
+    """Read the callback again; one that is no alarm says only what is wrong with it."""
+    reading = sources.read(body, event.received_at)
+    if reading.alarm is not None:
+        return reading.alarm
+    return Alarm(
+        status=Status.STATELESS,
+        received_at=event.received_at,
+        occurred_at=event.occurred_at,
+        session_id=reading.session_id,
+        kind="",
+        details={"problem": reading.problem},
+    )

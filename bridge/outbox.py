@@ -1,0 +1,50 @@
+"""The store as the workers see it: reads in a thread of their own, writes through the one writer."""
+
+import asyncio
+from concurrent.futures import Executor
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.message import Delivery
+from bridge.store import ChannelState, Result, StoreUnavailable, Told, Writer
+
+
+class StoreOutbox:
+    """Hands a worker its queue, and the store its results."""
+
+    def __init__(self, writer: Writer, reading: Executor) -> None:
+        self.store = writer.store
+        self._writer = writer
+        self._reading = reading
+
+    async def waiting(self, channel: str, after: int) -> list[Delivery]:
+        """Read a page of the channel's queue; raise StoreUnavailable."""
+        page: list[Delivery] = await self._read(self.store.waiting, channel, after)
+        return page
+
+    async def message(self, episode_id: int, channel: str) -> Told | None:
+        """Read the newest message of an episode in the channel; raise StoreUnavailable."""
+        told: Told | None = await self._read(self.store.message, episode_id, channel)
+        return told
+
+    async def begin(self, delivery_id: int) -> None:
+        """Store that a step is about to be made; raise StoreUnavailable."""
+        await self._writer.begin(delivery_id)
+
+    async def finish(self, result: Result) -> None:
+        """Store how an attempt ended, as soon as the store takes it."""
+        await self._writer.finish(result)
+
+    async def keep(self, state: ChannelState) -> None:
+        """Store the channel's pause, where the store takes it: a pause is no reason to stop."""
+        try:
+            await self._writer.do(self.store.keep_channel(state))
+        except StoreUnavailable:
+            return
+
+    async def _read(self, read: Any, *values: Any) -> Any:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, read, *values)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(f"the store cannot be read ({type(error).__name__})") from error

@@ -1,0 +1,44 @@
+"""How fast a channel may go. Pure: the time is an argument, in seconds that never go back."""
+
+BURST = 3  # messages at once before the spacing holds: Slack takes that, and answers 60 at once with 429
+FIRST_LIMIT = 4  # requests under way
+HIGHEST_LIMIT = 32
+
+
+class Spacing:
+    """Keeps messages apart, but for a short burst."""
+
+    def __init__(self, rate: float | None, burst: int = BURST) -> None:
+        """Allow `rate` messages a second; None is no limit."""
+        self._interval = 1 / rate if rate else 0.0
+        self._slack = self._interval * (burst - 1)
+        self._due = 0.0  # when the next message would be due were they spaced evenly
+
+    def wait_seconds(self, now: float) -> float:
+        """Give how long the next message has to wait."""
+        return max(0.0, self._due - self._slack - now)
+
+    def take(self, now: float) -> None:
+        """Count a message."""
+        self._due = max(self._due, now) + self._interval
+
+
+class Window:
+    """How many requests may be under way: one more after each round that went well, half on trouble."""
+
+    def __init__(self, lowest: int = FIRST_LIMIT, highest: int = HIGHEST_LIMIT) -> None:
+        self.limit = lowest
+        self._highest = highest
+        self._well = 0
+
+    def went_well(self) -> None:
+        """Count an answer that was as hoped."""
+        self._well += 1
+        if self._well >= self.limit:
+            self._well = 0
+            self.limit = min(self.limit + 1, self._highest)
+
+    def throttled(self) -> None:
+        """Note that the platform has too much to do."""
+        self._well = 0
+        self.limit = max(1, self.limit // 2)

@@ -1,0 +1,84 @@
+"""When to try again, or never. Pure.
+
+| verdict   | the delivery                                  | the channel                               |
+| sent      | done                                          | at ease again                             |
+| retry     | waits as the platform asks, else backs off    | a chat pauses as a whole                  |
+| ambiguous | the same: it may be told twice, not never     | the same                                  |
+| gone      | a new message instead of an update or answer  | -                                         |
+| rejected  | once more as plain text where that helps, else a dead letter | broken after some in a row |
+| broken    | waits, or goes to the fallback channel        | paused, and tried with the oldest now and then |
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from bridge.message import Answer, Delivery, DeliveryState, Step, Verdict
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 300.0
+JITTER = 0.1  # of the wait, either way
+FIRST_PROBE_SECONDS = 300.0  # of a broken channel
+LONGEST_PROBE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What becomes of a delivery after an attempt."""
+
+    state: DeliveryState
+    wait_seconds: float = 0.0
+    step: Step
+    plain: bool
+    note: str = ""
+    forget_message: bool = False
+    pauses: bool = False  # a failure that will pass: a chat waits as a whole
+    breaks: bool = False  # the channel takes nothing until it is mended
+
+
+def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: int = 0) -> Move:
+    """Say what becomes of a delivery.
+
+    `strikes` counts the alarms in a row, this one included, that got this verdict.
+    """
+    if verdict.answer is Answer.SENT:
+        return Move(state=DeliveryState.SENT, step=delivery.step, plain=delivery.plain)
+    if verdict.answer is Answer.BROKEN or (verdict.breaks_after and strikes >= verdict.breaks_after):
+        return Move(
+            state=DeliveryState.WAITING, step=delivery.step, plain=delivery.plain, note=verdict.said, breaks=True
+        )
+    if verdict.answer is Answer.GONE and delivery.step is not Step.POST:
+        return Move(
+            state=DeliveryState.WAITING, step=Step.POST, plain=delivery.plain, note=verdict.said, forget_message=True
+        )
+    if verdict.answer in {Answer.REJECTED, Answer.GONE}:
+        again = verdict.plain_helps and not delivery.plain
+        state = DeliveryState.WAITING if again else DeliveryState.DEAD
+        return Move(state=state, step=delivery.step, plain=again or delivery.plain, note=verdict.said)
+    wait = verdict.after_seconds
+    if wait is None:
+        wait = backoff_seconds(delivery.attempts + 1, random)
+    return Move(
+        state=DeliveryState.WAITING,
+        wait_seconds=wait,
+        step=delivery.step,
+        plain=delivery.plain,
+        note=verdict.said,
+        pauses=True,
+    )
+
+
+def backoff_seconds(failures: int, random: Random) -> float:
+    """Give the wait after so many failures in a row: 1 s, doubling up to 5 min, with jitter."""
+    wait = FIRST_SECONDS * 2.0 ** min(max(failures, 1) - 1, 20)
+    return min(min(wait, LONGEST_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER), LONGEST_SECONDS)
+
+
+def probe_seconds(failures: int) -> float:
+    """Give the wait before a broken channel is tried again: 5 min, doubling up to 1 h."""
+    return min(FIRST_PROBE_SECONDS * 2.0 ** min(max(failures, 1) - 1, 10), LONGEST_PROBE_SECONDS)
+
+
+def is_too_late(delivery: Delivery, now: datetime, give_up_after: timedelta) -> bool:
+    """Say whether a delivery has waited so long that it is noise by now."""
+    return now - delivery.event.created_at > give_up_after

@@ -1,0 +1,40 @@
+"""The record of what happened: one database, one writer."""
+
+from bridge.store.opening import Lock, open_store
+from bridge.store.store import Job, Store, Work, Written
+from bridge.store.work import (
+    ChannelState,
+    Ids,
+    Judge,
+    Judgement,
+    Notices,
+    Queue,
+    Queues,
+    Result,
+    StoreError,
+    StoreUnavailable,
+    Told,
+)
+from bridge.store.writer import Overloaded, Writer
+
+__all__ = [
+    "ChannelState",
+    "Ids",
+    "Job",
+    "Judge",
+    "Judgement",
+    "Lock",
+    "Notices",
+    "Overloaded",
+    "Queue",
+    "Queues",
+    "Result",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "Told",
+    "Work",
+    "Writer",
+    "Written",
+    "open_store",
+]

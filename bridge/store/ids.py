@@ -1,0 +1,50 @@
+"""Ids: 63-bit integers, ordered in time, given by the only writer inside its transaction."""
+
+from random import Random
+
+from sqlalchemy import Connection
+
+from bridge.clock import Clock, milliseconds
+from bridge.store import statements
+
+BITS = 20  # a million ids a millisecond
+
+
+class Sequence:
+    """Gives ids and the episodes' numbers, each higher than all that the store holds."""
+
+    def __init__(self, clock: Clock, *, salt: int, last: int, number: int, receiving_seconds: int) -> None:
+        self._clock = clock
+        self._salt = salt  # two bridges that deliver to one endpoint must not give one id in one millisecond
+        self._last = last
+        self._number = number
+        self.receiving_seconds = receiving_seconds
+        self.fresh: set[int] = set()  # ids of episodes that this transaction makes
+
+    @classmethod
+    def after(cls, connection: Connection, clock: Clock, random: Random) -> "Sequence":
+        """Go on where the store ends, also where the clock went back meanwhile."""
+        last = max(connection.execute(highest).scalar() or 0 for highest in statements.highest_id.values())
+        number = connection.execute(statements.highest_number).scalar() or 0
+        receiving = connection.execute(statements.fact, {"name_": "receiving_seconds"}).scalar() or 0
+        salt = random.getrandbits(BITS - 1)
+        return cls(clock, salt=salt, last=last, number=number, receiving_seconds=int(receiving))
+
+    def next(self) -> int:
+        self._last = max(self._last + 1, self.at(milliseconds(self._clock.now())) + self._salt)
+        return self._last
+
+    def number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def episode(self) -> int:
+        """Give an id for a new episode."""
+        fresh = self.next()
+        self.fresh.add(fresh)
+        return fresh
+
+    @staticmethod
+    def at(milliseconds_: int) -> int:
+        """Give the lowest id of a moment."""
+        return milliseconds_ << BITS

@@ -1,0 +1,147 @@
+"""What the lower half writes and reads: results of attempts, messages, pauses, queues."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from bridge.clock import milliseconds, moment
+from bridge.episode import Given
+from bridge.message import Delivery, DeliveryState, Step
+from bridge.store import rows, statements
+from bridge.store.ids import Sequence as Ids
+from bridge.store.work import ChannelState, Queue, Queues, Result, Told
+
+
+def write_results(connection: Connection, results: Sequence[Result], ids: Ids) -> frozenset[str]:
+    """Write how attempts ended; give the channels that have new work by it."""
+    connection.execute(statements.finish_delivery, [_finish_row(result) for result in results])
+    made = [_attempt_row(result, ids.next()) for result in results if result.verdict is not None]
+    if made:
+        connection.execute(statements.add_attempt, made)
+    for result in results:
+        if result.forget_message:
+            values = {"episode_id_": result.delivery.event.episode_id, "channel_": result.delivery.channel}
+            connection.execute(statements.forget_message, values)
+        if result.verdict is not None and result.verdict.receipt:
+            _write_message(connection, result, ids)
+    return frozenset(filter(None, [_hand_over(connection, result, ids) for result in results if result.handed_to]))
+
+
+def _finish_row(result: Result) -> rows.Row:
+    return {
+        "id_": result.delivery.id,
+        "state_": result.state.value,
+        "attempts_": result.attempts,
+        "due_at_": milliseconds(result.due_at),
+        "note_": rows.clean(result.note),
+        "step_": result.step.value,
+        "plain_": result.plain,
+    }
+
+
+def _attempt_row(result: Result, attempt_id: int) -> rows.Row:
+    assert result.verdict is not None
+    return {
+        "id": attempt_id,
+        "delivery_id": result.delivery.id,
+        "made_at": milliseconds(result.made_at),
+        "answer": result.verdict.answer.value,
+        "status": result.verdict.status,
+        "said": rows.clean(result.verdict.said),
+        "sent": rows.clean(result.sent),
+    }
+
+
+def _write_message(connection: Connection, result: Result, ids: Ids) -> None:
+    """Keep what the platform says of a message it took."""
+    assert result.verdict is not None
+    message_id = ids.next()
+    message = {
+        "id": message_id,
+        "channel": result.delivery.channel,
+        "event_id": result.delivery.event.id,
+        "created_at": milliseconds(result.made_at),
+        "receipt": json.dumps(dict(result.verdict.receipt or {})),
+    }
+    connection.execute(statements.add_message, message)
+    if result.delivery.event.episode_id:
+        link = {"episode_id": result.delivery.event.episode_id, "message_id": message_id}
+        connection.execute(statements.link_message, link)
+
+
+def _hand_over(connection: Connection, result: Result, ids: Ids) -> str:
+    """Give a broken channel's delivery to its fallback, unless that was given the event anyway."""
+    row = connection.execute(statements.episode_by_id, {"id_": result.delivery.event.episode_id}).first()
+    if row is not None:
+        episode = rows.episode_of(row)
+        given = episode.given.get(result.handed_to)
+        if given is not None and not given.instead_of:
+            return ""
+        taken = Given(channel=result.handed_to, route=result.delivery.route, instead_of=result.delivery.channel)
+        kept = {name: one for name, one in episode.given.items() if name != result.delivery.channel}
+        values = rows.episode_row(replace(episode, given=kept | {result.handed_to: taken}))
+        connection.execute(statements.change_episode, {f"{name}_": value for name, value in values.items()})
+    connection.execute(statements.add_delivery, rows.delivery_row(_taken_over(result, ids.next())))
+    return result.handed_to
+
+
+def _taken_over(result: Result, delivery_id: int) -> Delivery:
+    return replace(
+        result.delivery,
+        id=delivery_id,
+        channel=result.handed_to,
+        step=Step.POST,
+        state=DeliveryState.WAITING,
+        plain=False,
+        attempts=0,
+        due_at=result.made_at,
+        note=f"instead of {result.delivery.channel}, which is broken",
+    )
+
+
+def read_message(connection: Connection, episode_id: int, channel: str) -> Told | None:
+    """Read the newest message of an episode in a channel."""
+    values = {"episode_id": episode_id, "channel": channel}
+    row = connection.execute(statements.message_of_episode, values).first()
+    return None if row is None else Told(receipt=json.loads(row.receipt), event_id=row.event_id)
+
+
+def write_channel(connection: Connection, state: ChannelState) -> None:
+    """Remember a channel's pause."""
+    connection.execute(statements.forget_channel, {"name_": state.name})
+    values = {
+        "name": state.name,
+        "paused_until": milliseconds(state.paused_until),
+        "failures": state.failures,
+        "broken_since": milliseconds(state.broken_since) if state.broken_since else None,
+        "mark": state.mark,
+        "reason": rows.clean(state.reason),
+    }
+    connection.execute(statements.add_channel, values)
+
+
+def read_channel_states(connection: Connection) -> dict[str, ChannelState]:
+    """Read what is remembered of each channel."""
+    return {
+        row.name: ChannelState(
+            name=row.name,
+            paused_until=moment(row.paused_until),
+            failures=row.failures,
+            broken_since=None if row.broken_since is None else moment(row.broken_since),
+            mark=row.mark,
+            reason=row.reason,
+        )
+        for row in connection.execute(statements.channel_states)
+    }
+
+
+def read_queues(connection: Connection) -> Queues:
+    """Count what waits for each channel, and since when."""
+    counted = list(connection.execute(statements.queues))
+    times = dict(connection.execute(statements.event_times, {"ids": [row[2] for row in counted]}).tuples().all())
+    return {
+        channel: Queue(waiting=waiting, oldest=moment(times[event]) if event in times else None)
+        for channel, waiting, event in counted
+    }

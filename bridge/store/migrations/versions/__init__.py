@@ -1,0 +1,1 @@
+"""Numbered migrations; only `serve` runs them."""

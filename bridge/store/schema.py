@@ -1,0 +1,158 @@
+"""The tables. What happened is a record: nothing here is only in memory.
+
+Times are milliseconds since 1970, ids 63-bit integers that rise with time. The constraints' names
+follow one convention, so that a migration can name them on any database.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=CONVENTION)
+
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER PRIMARY KEY and nothing else
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # as received
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # why it ended so, in words
+    Column("session_id", Text, nullable=False),
+    Column("episode_id", BigInteger, nullable=False),  # 0: no alarm
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False, unique=True),  # makes the short id
+    Column("key", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("policy_id", Text, nullable=False),  # from here to object_id: for searching
+    Column("policy_name", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("heard_at", BigInteger, nullable=False),
+    Column("heard_at_is_guess", Boolean, nullable=False),
+    Column("counted_at", BigInteger, nullable=False),
+    Column("alert_id", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("recovered_at", BigInteger),
+    Column("repeat_count", Integer, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("heard", LargeBinary, nullable=False),  # fingerprints of the last day, 16 bytes each with its time
+    Column("given", Text, nullable=False),  # JSON: the channels that were told
+    Column("callback_id", BigInteger, nullable=False),
+    Column("receiving_seconds", BigInteger, nullable=False),
+    Index(None, "key"),
+    Index("ix_episodes_open", "id", sqlite_where=text("phase = 'open'"), postgresql_where=text("phase = 'open'")),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("episode_id", BigInteger, nullable=False),  # 0: no alarm
+    Column("callback_id", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("recovered_at", BigInteger),
+    Column("repeat_count", Integer, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("previous_severity", Text, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("unheard", Boolean, nullable=False),
+    Column("successor", Integer, nullable=False),
+    Column("cause", Text, nullable=False),
+)
+
+WORK = text("state IN ('waiting', 'begun')")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("plain", Boolean, nullable=False),  # the platform refused the rich message
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK, postgresql_where=WORK),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("delivery_id", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),  # the verdict
+    Column("status", Integer),  # HTTP
+    Column("said", Text, nullable=False),  # the platform's own words
+    Column("sent", Text, nullable=False),  # the message's text
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("channel", Text, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("receipt", Text, nullable=False),  # JSON, read by the channel's own file alone
+)
+
+message_episodes = Table(
+    "message_episodes",
+    metadata,
+    Column("episode_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("episode_id", "message_id"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused_until", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),  # in a row: the back-off's step
+    Column("broken_since", BigInteger),
+    Column("mark", Text, nullable=False),  # of the settings it broke with: changed ones are tried at once
+    Column("reason", Text, nullable=False),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),  # receiving_seconds, unrecognised, …
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,125 @@
+"""Every statement, with a name and a sentence."""
+
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+
+from bridge.store.schema import (
+    attempts,
+    callbacks,
+    channels,
+    deliveries,
+    episodes,
+    events,
+    facts,
+    message_episodes,
+    messages,
+)
+
+IS_WORK = deliveries.c.state.in_([literal_column("'waiting'"), literal_column("'begun'")])
+
+# The upper half -------------------------------------------------------------------------------------
+
+known_episodes = (  # what is known of the alarms of a batch
+    select(episodes).where(episodes.c.key.in_(bindparam("keys", expanding=True))).order_by(episodes.c.started_at)
+)
+add_callback = insert(callbacks)
+add_episode = insert(episodes)
+add_event = insert(events)
+add_delivery = insert(deliveries)
+LIFE = [
+    column.name
+    for column in episodes.c
+    if column.name not in {"id", "number", "key", "policy_id", "policy_name", "subject", "object_id"}
+]
+change_episode = (  # all that changes in an episode's life
+    update(episodes).where(episodes.c.id == bindparam("id_")).values({name: bindparam(f"{name}_") for name in LIFE})
+)
+highest_id = {table.name: select(func.max(table.c.id)) for table in (callbacks, events, deliveries, attempts, messages)}
+highest_number = select(func.max(episodes.c.number))
+quiet_episodes = (  # open, and not heard of since the bridge had received for so long
+    select(episodes)
+    .where(episodes.c.phase == literal_column("'open'"), episodes.c.receiving_seconds <= bindparam("before"))
+    .order_by(episodes.c.id)
+    .limit(bindparam("most"))
+)
+open_episodes = select(func.count()).select_from(episodes).where(episodes.c.phase == literal_column("'open'"))
+
+# The lower half -------------------------------------------------------------------------------------
+
+waiting_deliveries = (  # one page of a channel's queue, with all that a message needs
+    select(
+        deliveries.c.id,
+        deliveries.c.event_id,
+        deliveries.c.channel,
+        deliveries.c.route,
+        deliveries.c.step,
+        deliveries.c.plain,
+        deliveries.c.state.label("delivery_state"),
+        deliveries.c.attempts,
+        deliveries.c.due_at,
+        deliveries.c.note,
+        events.c.state.label("event_state"),
+        events.c.episode_id,
+        events.c.callback_id,
+        events.c.created_at,
+        events.c.received_at,
+        events.c.occurred_at,
+        events.c.started_at,
+        events.c.recovered_at,
+        events.c.repeat_count,
+        events.c.severity,
+        events.c.previous_severity,
+        events.c.again,
+        events.c.unheard,
+        events.c.successor,
+        events.c.cause,
+        episodes.c.number,
+        episodes.c.key,
+        callbacks.c.body,
+    )
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(episodes, episodes.c.id == events.c.episode_id, isouter=True)
+    .join(callbacks, callbacks.c.id == events.c.callback_id, isouter=True)
+    .where(deliveries.c.channel == bindparam("channel"), deliveries.c.id > bindparam("after"), IS_WORK)
+    .order_by(deliveries.c.id)
+    .limit(bindparam("most"))
+)
+begin_delivery = (  # said before a step is made that a second time would show twice
+    update(deliveries).where(deliveries.c.id == bindparam("id_")).values(state="begun")
+)
+finish_delivery = (  # what became of an attempt
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("id_"))
+    .values(
+        {name: bindparam(f"{name}_") for name in ("state", "attempts", "due_at", "note", "step", "plain")},
+    )
+)
+add_attempt = insert(attempts)
+add_message = insert(messages)
+link_message = insert(message_episodes)
+message_of_episode = (  # the newest message of an episode in a channel
+    select(messages.c.receipt, messages.c.event_id)
+    .join(message_episodes, message_episodes.c.message_id == messages.c.id)
+    .where(message_episodes.c.episode_id == bindparam("episode_id"), messages.c.channel == bindparam("channel"))
+    .order_by(messages.c.id.desc())
+    .limit(1)
+)
+messages_of_channel = select(messages.c.id).where(messages.c.channel == bindparam("channel_"))
+forget_message = delete(message_episodes).where(
+    message_episodes.c.episode_id == bindparam("episode_id_"), message_episodes.c.message_id.in_(messages_of_channel)
+)
+episode_by_id = select(episodes).where(episodes.c.id == bindparam("id_"))
+channel_states = select(channels)
+forget_channel = delete(channels).where(channels.c.name == bindparam("name_"))
+add_channel = insert(channels)
+queues = (  # how much waits for each channel, and since when
+    select(deliveries.c.channel, func.count(), func.min(deliveries.c.event_id))
+    .where(IS_WORK)
+    .group_by(deliveries.c.channel)
+)
+event_times = select(events.c.id, events.c.received_at).where(events.c.id.in_(bindparam("ids", expanding=True)))
+
+# Facts --------------------------------------------------------------------------------
+
+fact = select(facts.c.value).where(facts.c.name == bindparam("name_"))
+forget_fact = delete(facts).where(facts.c.name == bindparam("name_"))
+add_fact = insert(facts)

@@ -1,0 +1,245 @@
+"""The store's verbs. Only they open or end a transaction, and only the writer's thread calls them.
+
+What comes in and what went out is written in one transaction for all that waits (group commit).
+Where that fails on somebody's data, each callback is tried alone, and one that still fails is kept
+as unrecognised: a neighbour never pays for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from bridge.alarm import Callback
+from bridge.clock import Clock, milliseconds
+from bridge.episode import Known
+from bridge.store import rows, statements
+from bridge.store.facts import read_notices, write_fact, write_notices
+from bridge.store.ids import Sequence as IdSequence
+from bridge.store.lower import read_channel_states, read_message, read_queues, write_channel, write_results
+from bridge.store.recording import callback_row, folded, keys_of, unreadable
+from bridge.store.retention import prune
+from bridge.store.work import ChannelState, Judge, Judgement, Notices, Queues, Result, StoreUnavailable, Told
+
+PAGE = 200  # deliveries read at once
+EXPIRING = 100  # episodes judged in one transaction
+
+Job = Callable[[Connection], Any]
+
+
+@dataclass(slots=True)
+class Work:
+    """What waits for the next transaction."""
+
+    callbacks: list[Callback] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    begun: list[int] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of it, in the same order."""
+
+    judgements: list[Judgement]
+    jobs: list[Any]
+    channels: frozenset[str]  # that have new work
+
+
+class Store:
+    """One database."""
+
+    def __init__(self, writing: Engine, reading: Engine, clock: Clock, random: Random) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._clock = clock
+        with self._transaction() as connection:
+            self.ids = IdSequence.after(connection, clock, random)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def write(self, work: Work, judge: Judge) -> Written:
+        """Write all of it in one transaction; raise StoreUnavailable where the database cannot take it."""
+        try:
+            return self._write(work, judge)
+        except OperationalError as error:
+            raise StoreUnavailable(reason_of(error)) from error
+        except (SQLAlchemyError, ValueError, ArithmeticError, TypeError):
+            return self._write_one_by_one(work, judge)
+
+    def _write(self, work: Work, judge: Judge) -> Written:
+        with self._transaction() as connection:
+            if work.begun:
+                connection.execute(statements.begin_delivery, [{"id_": one} for one in work.begun])
+            moved = write_results(connection, work.results, self.ids) if work.results else frozenset()
+            judgements = self._record(connection, work.callbacks, judge)
+            done = [job(connection) for job in work.jobs]
+        told = {delivery.channel for judgement in judgements for delivery in judgement.deliveries}
+        return Written(judgements, done, moved | told)
+
+    def _write_one_by_one(self, work: Work, judge: Judge) -> Written:
+        """Keep what somebody's data spoiled from spoiling the rest."""
+        parts = [Work(results=work.results, begun=work.begun, jobs=work.jobs)]
+        parts += [Work(callbacks=[callback]) for callback in work.callbacks]
+        judgements: list[Judgement] = []
+        jobs: list[Any] = []
+        channels: frozenset[str] = frozenset()
+        for part in parts:
+            written = self._write_or_keep(part, judge)
+            judgements += written.judgements
+            jobs += written.jobs
+            channels |= written.channels
+        return Written(judgements, jobs, channels)
+
+    def _write_or_keep(self, part: Work, judge: Judge) -> Written:
+        try:
+            return self._write(part, judge)
+        except OperationalError as error:
+            raise StoreUnavailable(reason_of(error)) from error
+        except (SQLAlchemyError, ValueError, ArithmeticError, TypeError) as error:
+            if not part.callbacks:
+                raise
+            return self._write(Work(callbacks=[unreadable(part.callbacks[0], error)]), judge)
+
+    def _record(self, connection: Connection, callbacks: Sequence[Callback], judge: Judge) -> list[Judgement]:
+        """Judge a batch in the order of arrival and write what follows."""
+        if not callbacks:
+            return []
+        known = self._known(connection, callbacks)
+        notices: Notices | None = None
+        judgements, entries = [], []
+        for callback in callbacks:
+            callback_id = self.ids.next()
+            if callback.reading.alarm is not None:
+                key = callback.reading.alarm.key
+                judgement = judge.alarm(known.get(key, ()), callback, callback_id, self.ids)
+                known[key] = folded(known.get(key, ()), judgement.changed)
+            else:
+                notices = notices or read_notices(connection)
+                judgement = judge.other(notices, callback, callback_id, self.ids)
+                notices = judgement.notices or notices
+            judgements.append(judgement)
+            entries.append(callback_row(callback_id, callback, judgement))
+        connection.execute(statements.add_callback, entries)
+        self._write_judgements(connection, judgements)
+        return judgements
+
+    def _known(self, connection: Connection, callbacks: Sequence[Callback]) -> dict[str, Known]:
+        known: dict[str, Known] = {}
+        if keys := keys_of(callbacks):
+            for row in connection.execute(statements.known_episodes, {"keys": keys}):
+                known[row.key] = (*known.get(row.key, ()), rows.episode_of(row))
+        return known
+
+    def _write_judgements(self, connection: Connection, judgements: Sequence[Judgement]) -> None:
+        new, old = self._changes(judgements)
+        events = [rows.event_row(event) for judgement in judgements for event in judgement.events]
+        deliveries = [rows.delivery_row(one) for judgement in judgements for one in judgement.deliveries]
+        for statement, values in (
+            (statements.add_episode, new),
+            (statements.change_episode, old),
+            (statements.add_event, events),
+            (statements.add_delivery, deliveries),
+        ):
+            if values:
+                connection.execute(statement, values)
+        for notices in [judgement.notices for judgement in judgements if judgement.notices][-1:]:
+            write_notices(connection, notices)
+
+    def _changes(self, judgements: Sequence[Judgement]) -> tuple[list[rows.Row], list[rows.Row]]:
+        """Give each changed episode once, as it is at the end: the new ones, and the others."""
+        new: dict[int, rows.Row] = {}
+        old: dict[int, rows.Row] = {}
+        for judgement in judgements:
+            for episode in judgement.changed:
+                row = rows.episode_row(episode)
+                if episode.id in new:
+                    new[episode.id].update(row)
+                elif episode.id in self.ids.fresh:
+                    new[episode.id] = row | rows.search_columns(judgement.alarm)
+                else:
+                    old[episode.id] = {f"{name}_": value for name, value in row.items()}
+        self.ids.fresh.clear()
+        return list(new.values()), list(old.values())
+
+    def expire(self, judge: Judge, before: int) -> Job:
+        """Make the job that ends episodes not heard of since the receiving time stood at `before`."""
+
+        def job(connection: Connection) -> list[Judgement]:
+            quiet = connection.execute(statements.quiet_episodes, {"before": before, "most": EXPIRING})
+            judgements = [judge.expired(rows.episode_of(row), self.ids) for row in quiet]
+            self._write_judgements(connection, judgements)
+            return judgements
+
+        return job
+
+    def announce(self, judge: Judge) -> Job:
+        """Make the job that announces unrecognised callbacks that waited for their minute."""
+
+        def job(connection: Connection) -> list[Judgement]:
+            judgement = judge.announcement(read_notices(connection), self.ids)
+            self._write_judgements(connection, [judgement] if judgement else [])
+            return [judgement] if judgement else []
+
+        return job
+
+    def keep_receiving_time(self, seconds: int) -> Job:
+        """Make the job that adds to the time in which the bridge was receiving."""
+
+        def job(connection: Connection) -> int:
+            self.ids.receiving_seconds += seconds
+            write_fact(connection, "receiving_seconds", str(self.ids.receiving_seconds))
+            return self.ids.receiving_seconds
+
+        return job
+
+    def keep_channel(self, state: ChannelState) -> Job:
+        """Make the job that remembers a channel's pause."""
+        return lambda connection: write_channel(connection, state)
+
+    def prune(self, before: datetime) -> Job:
+        """Make the job that deletes one batch of what is older, and gives how much it was."""
+        at = milliseconds(before)
+        return lambda connection: prune(connection, before=self.ids.at(at), before_at=at)
+
+    def waiting(self, channel: str, after: int) -> list[Any]:
+        """Read one page of a channel's queue, in order."""
+        with self._reading.connect() as connection:
+            values = {"channel": channel, "after": after, "most": PAGE}
+            return [rows.delivery_of(row) for row in connection.execute(statements.waiting_deliveries, values)]
+
+    def message(self, episode_id: int, channel: str) -> Told | None:
+        """Read the newest message of an episode in a channel."""
+        with self._reading.connect() as connection:
+            return read_message(connection, episode_id, channel)
+
+    def channel_states(self) -> Mapping[str, ChannelState]:
+        """Read what is remembered of each channel."""
+        with self._reading.connect() as connection:
+            return read_channel_states(connection)
+
+    def queues(self) -> Queues:
+        """Count what waits for each channel."""
+        with self._reading.connect() as connection:
+            return read_queues(connection)
+
+    def open_alarms(self) -> int:
+        """Count the episodes that are open."""
+        with self._reading.connect() as connection:
+            return int(connection.execute(statements.open_episodes).scalar_one())
+
+    def _transaction(self) -> Any:
+        return self._writing.begin()
+
+
+def reason_of(error: DBAPIError) -> str:
+    """Say what a database's error means, without the statement and its values."""
+    said = str(error.orig).splitlines()[0] if error.orig is not None and str(error.orig) else type(error).__name__
+    return f"the store cannot be written: {said}"

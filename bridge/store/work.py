@@ -1,0 +1,129 @@
+"""What the store is asked to write, and what it remembers of a channel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bridge.alarm import Alarm, Callback
+from bridge.episode import Episode, Event, Known
+from bridge.message import Delivery, DeliveryState, Receipt, Step, Verdict
+
+
+class Ids(Protocol):
+    """Numbers given inside the transaction, by the only writer."""
+
+    receiving_seconds: int  # how long the bridge has been receiving in all its life
+
+    def next(self) -> int:
+        """Give an id: higher than all before, and ordered in time."""
+        ...
+
+    def episode(self) -> int:
+        """Give an id for a new episode."""
+        ...
+
+    def number(self) -> int:
+        """Give the next episode's number."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """How far the announcing of unrecognised callbacks is: the first at once, then one a minute."""
+
+    announced_at: datetime | None = None
+    waiting: int = 0  # came since, and are not announced
+    callback_id: int = 0  # the newest of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What follows from one callback, or from the time: all of it is written in one transaction."""
+
+    outcome: str
+    reason: str
+    episode_id: int = 0
+    number: int = 0  # the episode's
+    alarm: Alarm | None = None
+    changed: tuple[Episode, ...] = ()  # new ones among them
+    events: tuple[Event, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    notices: Notices | None = None  # where it changed
+
+
+class Judge(Protocol):
+    """The pure function that `record` is given."""
+
+    def alarm(self, known: Known, callback: Callback, callback_id: int, ids: Ids) -> Judgement:
+        """Judge a callback that a source could read."""
+        ...
+
+    def other(self, notices: Notices, callback: Callback, callback_id: int, ids: Ids) -> Judgement:
+        """Judge any other body."""
+        ...
+
+    def expired(self, episode: Episode, ids: Ids) -> Judgement:
+        """Judge an open episode of which nothing was heard for too long."""
+        ...
+
+    def announcement(self, notices: Notices, ids: Ids) -> Judgement | None:
+        """Announce the unrecognised callbacks that wait, where it is time to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How one attempt ended, and what becomes of its delivery."""
+
+    delivery: Delivery
+    state: DeliveryState
+    made_at: datetime
+    due_at: datetime
+    step: Step
+    attempts: int
+    verdict: Verdict | None = None  # None: nothing was sent
+    note: str = ""
+    plain: bool = False
+    sent: str = ""  # the message's text
+    forget_message: bool = False  # the platform does not have it any more
+    handed_to: str = ""  # the fallback channel that takes it over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelState:
+    """What a restart must not forget of a channel."""
+
+    name: str
+    paused_until: datetime
+    failures: int = 0  # in a row
+    broken_since: datetime | None = None
+    mark: str = ""  # of the settings: a channel mended in the config is tried at once
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The message in which an episode was told to a channel."""
+
+    receipt: Receipt
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """How much waits for a channel."""
+
+    waiting: int
+    oldest: datetime | None
+
+
+Queues = Mapping[str, Queue]
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why, in words for a person."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot take it now; later it may."""

@@ -1,0 +1,149 @@
+"""The one writer: everything that waits shares the next transaction, run in a thread of its own.
+
+While a transaction runs, what comes in waits for the next one; so batches grow with the load and
+nobody has to choose a window. What the store cannot take now is refused to callbacks (their sender
+sends again) and kept for results (nobody else knows them).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+import structlog
+
+from bridge.alarm import Callback
+from bridge.clock import Clock
+from bridge.store.store import Job, Store, Work, Written
+from bridge.store.work import Judge, Judgement, Result, StoreError, StoreUnavailable
+
+MAX_WAITING = 2000  # callbacks; more are refused at once
+MAX_BATCH = 400  # callbacks in one transaction
+WAIT_SECONDS = 3.0  # for a callback's transaction: Tencent waits 5
+PAUSE_SECONDS = 0.5  # before results are tried again
+
+log = structlog.get_logger()
+T = TypeVar("T")
+Waiting = deque[tuple[T, asyncio.Future[Any]]]
+
+
+class Overloaded(StoreError):
+    """Too many callbacks wait for the store."""
+
+
+class Writer:
+    """Gives each of its callers an answer when theirs is on disk."""
+
+    def __init__(self, store: Store, judge: Callable[[], Judge], executor: Executor, clock: Clock) -> None:
+        self.store = store
+        self.trouble = ""  # why the store cannot be written, while it cannot
+        self.on_work: Callable[[Iterable[str]], None] = lambda _channels: None  # told of channels with new work
+        self._judge = judge
+        self._executor = executor
+        self._clock = clock
+        self._callbacks: Waiting[Callback] = deque()
+        self._results: Waiting[Result] = deque()
+        self._begun: Waiting[int] = deque()
+        self._jobs: Waiting[Job] = deque()
+        self._wake = asyncio.Event()
+
+    async def record(self, callback: Callback) -> Judgement:
+        """Store one callback and what follows from it; raise Overloaded or StoreUnavailable."""
+        if len(self._callbacks) >= MAX_WAITING:
+            raise Overloaded("too many callbacks are waiting for the store")
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                judgement: Judgement = await self._put(self._callbacks, callback)
+        except TimeoutError as error:
+            raise Overloaded(f"the store did not take it within {WAIT_SECONDS:g} s") from error
+        return judgement
+
+    async def finish(self, result: Result) -> None:
+        """Store how an attempt ended; waits as long as the store takes."""
+        await self._put(self._results, result)
+
+    async def begin(self, delivery_id: int) -> None:
+        """Store that a step is about to be made; raise StoreUnavailable."""
+        await self._put(self._begun, delivery_id)
+
+    async def do(self, job: Job) -> Any:
+        """Run a job in the next transaction; raise StoreUnavailable."""
+        return await self._put(self._jobs, job)
+
+    async def run(self) -> None:
+        """Write what waits, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._callbacks or self._results or self._begun or self._jobs:
+                await self._turn()
+
+    def _put(self, queue: Waiting[T], item: T) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        queue.append((item, future))
+        self._wake.set()
+        return future
+
+    async def _turn(self) -> None:
+        """Write one batch and answer those who wait for it."""
+        callbacks = _take(self._callbacks, MAX_BATCH)
+        results, begun, jobs = (_take(queue, None) for queue in (self._results, self._begun, self._jobs))
+        work = Work(_items(callbacks), _items(results), _items(begun), _items(jobs))
+        try:
+            written = await self._run(work)
+        except StoreUnavailable as error:
+            self._refuse(error, (*callbacks, *begun, *jobs))
+            self._results.extendleft(reversed(results))
+            await self._clock.sleep(PAUSE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - the writer must survive whatever a job raises
+            log.exception("the store failed")
+            self._refuse(
+                StoreUnavailable(f"the store failed ({type(error).__name__})"), (*callbacks, *results, *begun, *jobs)
+            )
+        else:
+            self._answer(written, callbacks, jobs, (*results, *begun))
+
+    async def _run(self, work: Work) -> Written:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self.store.write, work, self._judge())
+
+    def _answer(self, written: Written, callbacks: Any, jobs: Any, others: Any) -> None:
+        if self.trouble:
+            log.warning("the store can be written again", trouble=self.trouble)
+            self.trouble = ""
+        for (_, future), judgement in zip(callbacks, written.judgements, strict=True):
+            _settle(future, judgement)
+        for (_, future), value in zip(jobs, written.jobs, strict=True):
+            _settle(future, value)
+        for _, future in others:
+            _settle(future, None)
+        if written.channels:
+            self.on_work(written.channels)
+
+    def _refuse(self, error: StoreUnavailable, waiting: Iterable[tuple[Any, asyncio.Future[Any]]]) -> None:
+        if not self.trouble:
+            log.error("the store cannot be written", reason=str(error))
+        self.trouble = str(error)
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _take(queue: Waiting[T], most: int | None) -> list[tuple[T, asyncio.Future[Any]]]:
+    """Take what still has somebody waiting for it."""
+    taken: list[tuple[T, asyncio.Future[Any]]] = []
+    while queue and (most is None or len(taken) < most):
+        item, future = queue.popleft()
+        if not future.cancelled():
+            taken.append((item, future))
+    return taken
+
+
+def _items(taken: list[tuple[T, asyncio.Future[Any]]]) -> list[T]:
+    return [item for item, _ in taken]
+
+
+def _settle(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)

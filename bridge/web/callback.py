@@ -1,0 +1,157 @@
+"""The public listener: takes callbacks, and answers in the words that Tencent expects.
+
+A handler is: who is it, what does it say, store it, answer. Nothing here waits for a chat. Tencent
+gives up after 5 s and sends again up to three times (callback documents, 2019-2025), so every answer
+comes before that, and a body is never refused for what it says.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from bridge import sources
+from bridge.alarm import Callback, Reading, ReadingKind
+from bridge.clock import Clock
+from bridge.episode import short_id
+from bridge.metrics import Metrics
+from bridge.store import Judgement, StoreError
+from bridge.web.credentials import Credentials
+from bridge.web.settings import ServerSettings
+
+BODY_SECONDS = 4.0  # for the whole body: half a body would stay open for ever
+
+log = structlog.get_logger()
+Record = Callable[[Callback], Awaitable[Judgement]]
+
+
+class CallbackListener:
+    """What the public listener needs to take a callback."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        record: Record,
+        trouble: Callable[[], str],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """Take `record`, which stores a callback, and `trouble`, which says why it cannot ("": it can)."""
+        self._settings = settings
+        self._credentials = Credentials(settings.auth)
+        code = settings.verification_code
+        self._code = code.reveal() if code else ""
+        self._record = record
+        self._trouble = trouble
+        self._clock = clock
+        self._metrics = metrics
+
+    def application(self) -> web.Application:
+        """Give the listener's routes."""
+        app = web.Application(client_max_size=self._settings.max_body)
+        path = self._settings.callback_path.rstrip("/")
+        for place in (path or "/", f"{path}/", f"{path}/{{token}}"):
+            app.router.add_post(place, self.take)
+            app.router.add_get(place, self.greet)  # HEAD with it
+        for place in ("/healthz", "/readyz"):
+            app.router.add_get(place, self.ready)
+        return app
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Answer a callback once it is on disk."""
+        begun = self._clock.monotonic()
+        if not self._may_come_in(request):
+            return self._unauthorized(request)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            return self._failed(408, "the body did not arrive in time")
+        except web.HTTPRequestEntityTooLarge:
+            return self._failed(413, f"the body is larger than {self._settings.max_body} bytes")
+        except ConnectionError:
+            return self._failed(400, "the connection was lost within the body")
+        answer = await self._taken(body)
+        self._metrics.acknowledged(self._clock.monotonic() - begun)
+        return answer
+
+    async def greet(self, request: web.Request) -> web.Response:
+        """Answer the check that Tencent's console makes when the URL is saved."""
+        return web.Response(text="ok") if self._may_come_in(request) else self._unauthorized(request)
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        """Say whether callbacks can be taken; why not is told on the console listener alone."""
+        if self._trouble():
+            return web.Response(status=503, text="unavailable")
+        return web.Response(text="ok")
+
+    async def _taken(self, body: bytes) -> web.Response:
+        received_at = self._clock.now()
+        self._metrics.last_callback(received_at.timestamp())
+        reading = sources.read(body, received_at)
+        try:
+            judgement = await self._record(Callback(body=body, received_at=received_at, reading=reading))
+        except StoreError as error:
+            self._metrics.callback("failed")
+            log.error("callback", outcome="failed", reason=str(error))
+            return _answer(503, reading.session_id, 1, "the store cannot take it now: send it again")
+        self._metrics.callback(judgement.outcome)
+        log_callback(reading, judgement)
+        if self._code and reading.kind is ReadingKind.VERIFICATION and b'"msg"' in body:
+            return web.Response(text=self._code)
+        return _answer(200, reading.session_id, 0, kept(reading))
+
+    def _may_come_in(self, request: web.Request) -> bool:
+        token = request.match_info.get("token")
+        tokens = [*request.query.getall("token", ()), *([token] if token else ())]
+        return self._credentials.allow(tokens, request.headers.get("Authorization", ""))
+
+    def _unauthorized(self, request: web.Request) -> web.Response:
+        self._metrics.callback("unauthorized")
+        log.warning("callback", outcome="unauthorized", peer=request.remote)
+        response = web.Response(status=401, text="wrong or missing credentials")
+        response.headers["WWW-Authenticate"] = 'Basic realm="alarm-bridge"'
+        response.force_close()
+        return response
+
+    def _failed(self, status: int, reason: str) -> web.Response:
+        self._metrics.callback("failed")
+        log.warning("callback", outcome="failed", reason=reason)
+        response = _answer(status, "", 1, reason)
+        response.force_close()
+        return response
+
+
+def kept(reading: Reading) -> str:
+    """Say what was wrong with a body, and that it was kept; empty where nothing was."""
+    if reading.kind is ReadingKind.VERIFICATION or not reading.problem:
+        return ""
+    return f"{reading.problem}; it was kept as received"
+
+
+def log_callback(reading: Reading, judgement: Judgement) -> None:
+    """Log one line for a callback."""
+    alarm = judgement.alarm
+    if alarm is None:
+        log.info("callback", outcome=judgement.outcome, reason=judgement.reason)
+        return
+    log.info(
+        "callback",
+        outcome=judgement.outcome,
+        alarm=short_id(judgement.number),
+        policy=alarm.policy_name,
+        subject=alarm.subject,
+        object=alarm.object_id,
+        session=reading.session_id,
+        channels=[delivery.channel for delivery in judgement.deliveries],
+        reason=judgement.reason,
+    )
+
+
+def _answer(status: int, session_id: str, code: int, message: str) -> web.Response:
+    """Make the answer in Tencent's form (callback documents, 2017 and 2019)."""
+    content = {"sessionId": session_id, "retCode": code} | ({"message": message} if message else {})
+    return web.Response(status=status, body=json.dumps(content).encode(), content_type="application/json")
