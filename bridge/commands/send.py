@@ -15,7 +15,7 @@ import typer
 from bridge.alarm import State
 from bridge.commands.callbacks import Source, StateAmong, complete_callback, read_callback
 from bridge.commands.output import GREEN, PROBLEM, RED, WRONG_USAGE, complain, fail, paint, say
-from bridge.sending.compose import GOES_ON, Letter, Wish, compose
+from bridge.sending.letters import GOES_ON, Letter, Wish, compose
 from bridge.sending.memory import Memory, changing, place
 from bridge.sending.post import Address, Answered, address, post
 from bridge.sending.retell import SENDABLE, write_body
