@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.alarm import Alarm, Reading, ReadingKind
 from bridge.sources import cloudevents, tencent
-from bridge.sources.parsing import Parsed, parse
+from bridge.sources.parsing import Parsed, parse_leniently, parse_strictly
 from bridge.sources.values import text
 
 NO_ALARM = (
@@ -22,18 +22,25 @@ SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number
 
 def read(body: bytes, received_at: datetime) -> Reading:
     """Read a callback's body. `received_at` is aware and in UTC."""
+    value = parse_strictly(body)
+    if isinstance(value, dict) and (alarm := _alarm(value, body, received_at)):
+        return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id)
     if not body.strip():
         return Reading(kind=ReadingKind.VERIFICATION)
-    parsed = parse(body)
+    return _read_leniently(body, received_at)
+
+
+def _read_leniently(body: bytes, received_at: datetime) -> Reading:
+    parsed = parse_leniently(body)
     value = parsed.value
     if parsed.failure:
         return _unrecognised(parsed.failure, value)
     if not isinstance(value, dict):
         return _unrecognised(_said_of(value), value)
-    alarm = _alarm(value, body, received_at)
-    if alarm is None:
-        return _other(value, parsed)
-    return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=_problem(parsed.oddities))
+    if alarm := _alarm(value, body, received_at):
+        problem = _problem(parsed.oddities)
+        return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=problem)
+    return _other(value, parsed)
 
 
 def _alarm(value: dict[str, Any], body: bytes, received_at: datetime) -> Alarm | None:

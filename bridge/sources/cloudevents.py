@@ -1,12 +1,12 @@
 """EventBridge's raw events: CloudEvents 1.0 with Tencent's `status`, `region` and `tags` (documents of 2022-2023)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.alarm import Alarm, Status
 from bridge.sources import identity, times
-from bridge.sources.details import add_unknown
+from bridge.sources.details import add_rest, add_unknown
 from bridge.sources.severity import severity_of
 from bridge.sources.tencent import status_of
 from bridge.sources.values import first_object, folded, pairs, text
@@ -91,7 +91,7 @@ def _life(above: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
 
     An event without a status has no end that could be told: it is stateless.
     """
-    happened_at = times.moment(above.get("time"), UTC)
+    happened_at = times.moment(above.get("time"), timedelta())
     status = status_of(above.get("status") or "-", recovered=False)
     return {
         "status": status,
@@ -128,9 +128,7 @@ def _key(told: Mapping[str, Any], data: Mapping[str, Any], received: Mapping[str
 
 def _details(raw: Mapping[str, Any], above: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
     details = dict(pairs(data.get("additionalmsg"), "additionalMsg"))
-    content = above.get("data")
-    if not isinstance(content, dict | list) and content not in {None, ""}:
-        details["data"] = content
-    add_unknown(details, first_object(content), KNOWN_OF_DATA)
+    add_unknown(details, first_object(above.get("data")), KNOWN_OF_DATA)
     add_unknown(details, raw, KNOWN_ABOVE)
+    add_rest(details, "data", above.get("data"))
     return details

@@ -65,24 +65,28 @@ def instance_id(names: Mapping[str, Any]) -> str:
 
 def _steady(dimensions: Mapping[str, Any]) -> list[Any]:
     """Give the canonical form of dimensions, without what changes while the object stays the same."""
-    named = [(name.strip().lower(), value) for name, value in dimensions.items()]
-    if any(name in INSTANCE_IDS and text(value) for name, value in named):
-        named = [(name, value) for name, value in named if name != "objdetail"]
-    return _canonical_pairs(named)
+    form = _canonical_pairs(dimensions)
+    if any(name in INSTANCE_IDS and value for name, value in form):
+        return [pair for pair in form if pair[0] != "objdetail"]
+    return form
 
 
-def _canonical_pairs(named: list[tuple[str, Any]]) -> list[Any]:
+def _canonical_pairs(fields: Mapping[str, Any]) -> list[Any]:
     """Order pairs by name; names that differ only in case stay two pairs, ordered by value."""
-    kept: list[list[Any]] = [[name, _canonical(value)] for name, value in named if name not in DISPLAY_TEXTS]
-    unique = len({name for name, _ in kept}) == len(kept)
-    kept.sort(key=itemgetter(0) if unique else repr)
-    return kept
+    form: list[list[Any]] = []
+    for name, value in fields.items():
+        lower = name.strip().lower()
+        if lower not in DISPLAY_TEXTS:
+            form.append([lower, value.strip() if isinstance(value, str) else _canonical(value)])
+    unique = len({name for name, _ in form}) == len(form)
+    form.sort(key=itemgetter(0) if unique else repr)
+    return form
 
 
 def _canonical(value: object) -> str | list[Any]:
     """Give a value as text, as ["list", …] or as ["object", …]: no two values share a form by accident."""
     if isinstance(value, dict):
-        return ["object", *_canonical_pairs([(name.strip().lower(), item) for name, item in value.items()])]
+        return ["object", *_canonical_pairs(value)]
     if isinstance(value, list):
         return ["list", *map(_canonical, value)]
     return text(value)

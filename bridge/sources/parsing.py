@@ -37,15 +37,14 @@ class Parsed:
     failure: str = ""
 
 
-def parse(body: bytes) -> Parsed:
-    """Read a body as JSON, whatever bytes it is."""
-    body = body.removeprefix(BOM)
-    if _is_plain(body):
-        try:
-            return Parsed(value=orjson.loads(body))
-        except orjson.JSONDecodeError:
-            pass
-    return _parse_leniently(body)
+def parse_strictly(body: bytes) -> Any:
+    """Read a body that is faultless JSON; None where it is not, or may not be."""
+    if not _is_plain(body):
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _is_plain(body: bytes) -> bool:
@@ -57,7 +56,9 @@ def _is_plain(body: bytes) -> bool:
     )
 
 
-def _parse_leniently(body: bytes) -> Parsed:
+def parse_leniently(body: bytes) -> Parsed:
+    """Read a body as JSON, whatever bytes it is."""
+    body = body.removeprefix(BOM)
     numbers = _Numbers()
     written, oddities = _decoded(body)
     try:

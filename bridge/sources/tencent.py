@@ -5,13 +5,12 @@ types, places and spelling: each field is read wherever one of them has it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bridge.alarm import Alarm, Status
 from bridge.sources import identity, times
-from bridge.sources.details import add, add_unknown
+from bridge.sources.details import add_rest, add_unknown
 from bridge.sources.severity import severity_of
 from bridge.sources.values import first_object, folded, pairs, text
 
@@ -42,34 +41,30 @@ def speaks(body: Mapping[str, Any]) -> bool:
     return any(name.lower() in {"alarmobjinfo", "alarmpolicyinfo"} for name in body)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """A body's four objects, their keys in lower case."""
-
-    above: dict[str, Any]
-    watched: dict[str, Any]  # alarmObjInfo
-    policy: dict[str, Any]  # alarmPolicyInfo
-    condition: dict[str, Any]  # its conditions; of a list the first
-
-
 def read(raw: dict[str, Any], body: bytes, received_at: datetime) -> Alarm:
     """Read the alarm from a parsed body; `body` is its bytes."""
     above = folded(raw)
-    watched = folded(first_object(above.get("alarmobjinfo")))
+    watched = folded(_watched(above.get("alarmobjinfo")))
     policy = folded(first_object(above.get("alarmpolicyinfo")))
-    parts = _Parts(above, watched, policy, folded(first_object(policy.get("conditions"))))
-    told = {**_policy(policy), **_condition(parts.condition), **_object(watched), **_life(parts, received_at)}
-    told["product"] = product_of(told["policy_type"], text(parts.condition.get("productname")), told["namespace"])
-    told["kind"] = _kind(text(above.get("alarmtype")), told["event"])
+    condition = folded(first_object(policy.get("conditions")))  # of a list the first
+    told = {**_policy(policy), **_condition(condition), **_object(watched), **_life(above, policy, received_at)}
+    product = product_of(told["policy_type"], text(condition.get("productname")), told["namespace"])
     return Alarm(
         **told,
-        **_delivery(parts, told["status"], body),
-        key=_key(told),
+        **_delivery(above, policy, told["status"], body),
+        key=_key(told, product),
+        kind=_kind(text(above.get("alarmtype")), told["event"]),
+        product=product,
         received_at=received_at,
-        details=_details(raw, parts),
+        details=_details(raw, above, watched, policy, condition),
         url=text(above.get("policydetailurl")),
         raw=raw,
     )
+
+
+def _watched(value: object) -> dict[str, Any]:
+    """Give `alarmObjInfo`; where it is no object, it still tells one alarm from another."""
+    return first_object(value) or ({"dimensions": value} if value and not isinstance(value, dict) else {})
 
 
 def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,13 +105,13 @@ def _object(watched: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _life(parts: _Parts, received_at: datetime) -> dict[str, Any]:
+def _life(above: Mapping[str, Any], policy: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
     """Say where the alarm stands and when; the status alone decides, where there is one."""
-    recovered_at = _time(parts, "recovertime")
-    status = status_of(parts.above.get("alarmstatus"), recovered=recovered_at is not None)
+    recovered_at = _time(above, policy, "recovertime")
+    status = status_of(above.get("alarmstatus"), recovered=recovered_at is not None)
     recovered = status is Status.RECOVERED
-    started_at = _time(parts, "firstoccurtime")
-    seconds = times.duration(_duration(parts))
+    started_at = _time(above, policy, "firstoccurtime")
+    seconds = times.duration(_duration(above, policy))
     occurred_at = recovered_at if recovered else times.after(started_at, seconds)
     return {
         "status": status,
@@ -128,21 +123,21 @@ def _life(parts: _Parts, received_at: datetime) -> dict[str, Any]:
     }
 
 
-def _time(parts: _Parts, name: str) -> datetime | None:
+def _time(above: Mapping[str, Any], policy: Mapping[str, Any], name: str) -> datetime | None:
     """Read a time at the top, else inside the policy, where the text of 2017 has it."""
-    return times.moment(parts.above.get(name)) or times.moment(parts.policy.get(name))
+    return times.moment(above.get(name)) or times.moment(policy.get(name))
 
 
-def _duration(parts: _Parts) -> object:
-    above = parts.above.get("durationtime")
-    return parts.policy.get("durationtime") if above is None or above == "" else above
+def _duration(above: Mapping[str, Any], policy: Mapping[str, Any]) -> object:
+    seconds = above.get("durationtime")
+    return policy.get("durationtime") if seconds is None or seconds == "" else seconds
 
 
-def _delivery(parts: _Parts, status: Status, body: bytes) -> dict[str, Any]:
-    session_id = text(parts.above.get("sessionid"))
-    alert_id = text(parts.above.get("alertid")) or session_id
-    severity = severity_of(parts.above, alert_id)
-    duration = text(_duration(parts))
+def _delivery(above: Mapping[str, Any], policy: Mapping[str, Any], status: Status, body: bytes) -> dict[str, Any]:
+    session_id = text(above.get("sessionid"))
+    alert_id = text(above.get("alertid")) or session_id
+    severity = severity_of(above, alert_id)
+    duration = text(_duration(above, policy))
     return {
         "session_id": session_id,
         "alert_id": alert_id,
@@ -153,12 +148,12 @@ def _delivery(parts: _Parts, status: Status, body: bytes) -> dict[str, Any]:
     }
 
 
-def _key(told: Mapping[str, Any]) -> str:
+def _key(told: Mapping[str, Any], product: str) -> str:
     return identity.alarm_key(
         policy_id=told["policy_id"],
         app_id=told["app_id"],
         policy_name=told["policy_name"],
-        scope=told["namespace"] or told["product"],
+        scope=told["namespace"] or product,
         name=told["metric"] or told["event"],
         dimensions=told["dimensions"],
     )
@@ -190,23 +185,23 @@ def _kind(sort: str, event: str) -> str:
     return "event" if event else "metric"
 
 
-def _details(raw: Mapping[str, Any], parts: _Parts) -> dict[str, Any]:
+def _details(
+    raw: Mapping[str, Any],
+    above: Mapping[str, Any],
+    watched: Mapping[str, Any],
+    policy: Mapping[str, Any],
+    condition: Mapping[str, Any],
+) -> dict[str, Any]:
     """Gather `additionalMsg`, and every key that no document knows, so that it is shown."""
-    details = dict(pairs(parts.above.get("additionalmsg"), "additionalMsg"))
-    if not parts.above.keys() <= KNOWN_ABOVE:
+    details = dict(pairs(above.get("additionalmsg"), "additionalMsg"))
+    if not above.keys() <= KNOWN_ABOVE:
         add_unknown(details, raw, KNOWN_ABOVE)
-    if not parts.watched.keys() <= KNOWN_OF_OBJECT:
-        add_unknown(details, _received(raw, "alarmobjinfo"), KNOWN_OF_OBJECT)
-    if not parts.policy.keys() <= KNOWN_OF_POLICY:
-        add_unknown(details, _received(raw, "alarmpolicyinfo"), KNOWN_OF_POLICY)
-    conditions = parts.policy.get("conditions")
-    if not parts.condition.keys() <= KNOWN_OF_CONDITIONS:
-        add_unknown(details, first_object(conditions), KNOWN_OF_CONDITIONS)
-    if isinstance(conditions, list) and len(conditions) > 1:
-        add(details, "conditions", conditions[1:])
+    if not watched.keys() <= KNOWN_OF_OBJECT:
+        add_unknown(details, first_object(above.get("alarmobjinfo")), KNOWN_OF_OBJECT)
+    if not policy.keys() <= KNOWN_OF_POLICY:
+        add_unknown(details, first_object(above.get("alarmpolicyinfo")), KNOWN_OF_POLICY)
+    if not condition.keys() <= KNOWN_OF_CONDITIONS:
+        add_unknown(details, first_object(policy.get("conditions")), KNOWN_OF_CONDITIONS)
+    add_rest(details, "alarmPolicyInfo", above.get("alarmpolicyinfo"))
+    add_rest(details, "conditions", policy.get("conditions"))
     return details
-
-
-def _received(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Give one of the body's objects with its keys as they were spelt."""
-    return first_object(folded(raw).get(name))

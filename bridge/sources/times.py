@@ -5,11 +5,11 @@ Times come without a zone and mean UTC+8 (live capture of 2020: delivered 93 s a
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone
 
-from bridge.sources.values import text, whole
+from bridge.sources.values import whole
 
-CHINA = timezone(timedelta(hours=8))  # no daylight saving
+CHINA = timedelta(hours=8)  # ahead of UTC, all the year
 LATEST_EPOCH_SECONDS = 5_000_000_000  # 2128
 EARLIEST_EPOCH_SECONDS = 100_000_000  # 1973: a smaller number is no time
 MAX_DURATION_SECONDS = 3650 * 86400  # ten years: no alarm lasts so long
@@ -20,26 +20,24 @@ WRITTEN = re.compile(
 )
 
 
-def moment(value: object, zone: tzinfo = CHINA) -> datetime | None:
+def moment(value: object, ahead: timedelta = CHINA) -> datetime | None:
     """Read a time, in UTC; None where there is none or nobody can read it.
 
     Takes "2017-03-09 07:00:00", ISO 8601, slashes, "(UTC+08:00)" behind, and seconds or
-    milliseconds since 1970; `zone` is meant where none is written.
+    milliseconds since 1970; `ahead` is how far before UTC the clock is where no zone is written.
     """
-    if isinstance(value, str):
-        written = value.strip()
-        if written in {"", "0"}:
-            return None
-        if not written.isascii() or not written.replace(".", "", 1).isdigit():
-            return _in_utc(_written(written), zone)
+    if not value or value == "0":
+        return None
+    if isinstance(value, str) and not (written := value.strip()).isdigit():
+        return _in_utc(_written(written), ahead)
     return _since_1970(value)
 
 
-def _in_utc(when: datetime | None, zone: tzinfo) -> datetime | None:
+def _in_utc(when: datetime | None, ahead: timedelta) -> datetime | None:
     if when is None:
         return None
     try:
-        return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+        return when.astimezone(UTC) if when.tzinfo else (when - ahead).replace(tzinfo=UTC)
     except (OverflowError, ValueError):  # the first and the last hours of the calendar
         return None
 
@@ -80,8 +78,6 @@ def _since_1970(value: object) -> datetime | None:
 
 def duration(value: object) -> int | None:
     """Read a duration in seconds; None where it is absent, negative or longer than ten years."""
-    if isinstance(value, str) and not text(value):
-        return None
     seconds = whole(value)
     return seconds if seconds is not None and 0 <= seconds <= MAX_DURATION_SECONDS else None
 

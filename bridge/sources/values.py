@@ -90,6 +90,8 @@ def pairs(value: object, name: str) -> dict[str, Any]:
 
     Values without a key get `name`. A key that comes twice holds the list of its values.
     """
+    if not value:
+        return {}
     if isinstance(value, dict) and _pair(value) is None:
         return value
     found: dict[str, Any] = {}
