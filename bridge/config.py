@@ -9,7 +9,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +18,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 
 from bridge.channels import KINDS
+from bridge.channels.http import trust
 from bridge.configuration.problems import ConfigError, KeyPath, Problem, did_you_mean, in_order, nearest
 from bridge.configuration.references import check_references
 from bridge.configuration.secrets import secret_texts
 from bridge.configuration.source import Source, read
 from bridge.configuration.suspicions import suspect, suspect_access
-from bridge.configuration.yaml_tree import ListNode, MapNode, Node, Scalar, get
+from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
 from bridge.routing import Routes, RouteSettings
 from bridge.settings import ChannelSettings, Language, PositiveDuration, Record, Timezone
 from bridge.web.settings import ConsoleSettings, ServerSettings
@@ -72,7 +73,7 @@ class Config:
     routes: Routes
     route_settings: tuple[RouteSettings, ...]
     default_channels: tuple[str, ...]
-    secrets: frozenset[str]  # every text that no output may hold
+    secrets: frozenset[str] = field(repr=False)  # every text that no output may hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,17 @@ def _channel(source: Source, node: Node, path: KeyPath) -> ChannelSettings | Non
         hint = did_you_mean(name, known) or f" ({', '.join(known)})"
         source.wrong((*path, "type"), f"no channel is of this type{hint}" if kind else "is missing")
         name = nearest(name, known)
-    return source.record(KINDS[name].settings, node, path) if name else None
+    settings = source.record(KINDS[name].settings, node, path) if name else None
+    if settings and settings.ca_file:
+        _check_certificates(source, settings.ca_file, (*path, "ca_file"))
+    return settings
+
+
+def _check_certificates(source: Source, file: Path, path: KeyPath) -> None:
+    try:
+        trust(file)
+    except ValueError as error:
+        source.wrong(path, str(error).removeprefix("ca_file: "))
 
 
 def _routes(source: Source) -> tuple[RouteSettings, ...]:

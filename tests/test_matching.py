@@ -131,7 +131,10 @@ def test_values_of_dimensions_compare_as_text_and_nested_ones_as_compact_json(va
 
 def test_every_field_can_be_read_and_an_absent_one_is_empty():
     values = reader(FIELDS)(alarm(), State.REPEAT)
-    assert dict(zip(FIELDS, values, strict=True)) == {name: "" for name in FIELDS} | {"kind": "metric", "state": "repeat"}
+    assert dict(zip(FIELDS, values, strict=True)) == dict.fromkeys(FIELDS, "") | {
+        "kind": "metric",
+        "state": "repeat",
+    }
 
 
 def test_a_value_is_looked_at_as_far_as_its_first_1024_characters():

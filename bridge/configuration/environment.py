@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bridge.configuration.problems import KeyPath
-from bridge.configuration.yaml_tree import ListNode, MapNode, Node, Scalar
+from bridge.configuration.tree import ListNode, MapNode, Node, Scalar
 
 REFERENCE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 

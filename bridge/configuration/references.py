@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from bridge.configuration.problems import KeyPath, did_you_mean
 from bridge.configuration.source import Source
+from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
 from bridge.configuration.values import is_null
-from bridge.configuration.yaml_tree import QUOTE_IT, ListNode, MapNode, Node, Scalar, get
+from bridge.configuration.yaml_tree import QUOTE_IT
 from bridge.matching import FIELDS, MAPPINGS, MatchError, compile_condition, field_name
 from bridge.routing import route_name
 from bridge.web.settings import address, is_off

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from bridge.configuration.environment import fill
 from bridge.configuration.problems import ConfigError, KeyPath, Problem, reason, spelt
+from bridge.configuration.tree import MapNode, Node, get, position
 from bridge.configuration.values import Values, is_null
 from bridge.configuration.words import complaints
-from bridge.configuration.yaml_tree import MapNode, Node, get, parse, position
+from bridge.configuration.yaml_tree import parse
 from bridge.settings import Record
 
 MAX_FILE = 1024**2  # bytes

@@ -6,7 +6,7 @@ from bridge.configuration.covering import covers
 from bridge.configuration.problems import KeyPath
 from bridge.configuration.references import walk
 from bridge.configuration.source import Source
-from bridge.configuration.yaml_tree import get
+from bridge.configuration.tree import get
 from bridge.routing import Route, Routes
 from bridge.settings import ChannelSettings
 from bridge.web.settings import Auth, ConsoleSettings, ServerSettings

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from bridge.configuration.environment import Complain
 from bridge.configuration.problems import KeyPath, beside, reason
-from bridge.configuration.yaml_tree import ListNode, MapNode, Node, Scalar
+from bridge.configuration.tree import ListNode, MapNode, Node, Scalar
 from bridge.settings import Record, Secret
 
 MAX_SECRET = 65_536  # bytes of a secret's file
@@ -68,33 +68,37 @@ class Values:
             return node.text
         return typed(node)
 
-    def _secret(self, node: Scalar, path: KeyPath) -> Secret:
+    def _secret(self, node: Scalar, path: KeyPath) -> Any:
+        if node.plain and BOOLEANS.get(node.text) is False:
+            return False  # for a proxy: `off` and `false` are alike
         if not node.text and path not in MAY_BE_EMPTY:
             names = " and ".join(dict.fromkeys(node.variables))
-            self.complain(
-                path, f"must not be empty: the environment variable {names} is" if names else "must not be empty"
-            )
-        return Secret(node.text or "-") if path not in MAY_BE_EMPTY else Secret(node.text)
+            self.complain(path, f"is empty, as the environment variable {names} is" if names else "must not be empty")
+        return Secret(node.text)
 
     def _from_file(self, node: Node, path: KeyPath) -> Secret:
         """Read a secret's file without the newline at its end."""
-        if not isinstance(node, Scalar) or is_null(node) or not node.text:
-            self.complain((*path, "file"), "must be the path of a file")
-            return Secret("-")
+        text, wrong = "", ""
         try:
-            content = beside(self.base, node.text).read_bytes()[: MAX_SECRET + 1]
-            text = content.decode().rstrip("\r\n")
+            text = self._content(node)
         except OSError as error:
-            self.complain((*path, "file"), f"the file cannot be read: {reason(error)}")
-            return Secret("-")
-        except UnicodeDecodeError:
-            self.complain((*path, "file"), "the file is not UTF-8 text")
-            return Secret("-")
-        if len(content) > MAX_SECRET or (not text and path not in MAY_BE_EMPTY):
-            self.complain(
-                (*path, "file"), f"the file is larger than {MAX_SECRET} bytes" if text else "the file is empty"
-            )
-        return Secret(text or "-") if path not in MAY_BE_EMPTY else Secret(text)
+            wrong = f"the file cannot be read: {reason(error)}"
+        except ValueError as error:
+            wrong = "the file is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+        if not text and not wrong and path not in MAY_BE_EMPTY:
+            wrong = "the file is empty"
+        if wrong:
+            self.complain(path, wrong)
+        return Secret(text)
+
+    def _content(self, node: Node) -> str:
+        if not isinstance(node, Scalar) or is_null(node) or not node.text:
+            raise ValueError("must be the path of a file")
+        with beside(self.base, node.text).open("rb") as file:
+            content = file.read(MAX_SECRET + 1)
+        if len(content) > MAX_SECRET:
+            raise ValueError(f"the file is larger than {MAX_SECRET} bytes")
+        return content.decode().rstrip("\r\n")
 
 
 def is_null(node: Node) -> bool:

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 
 from bridge.configuration.problems import KeyPath, did_you_mean
-from bridge.configuration.yaml_tree import ListNode, MapNode, Node, Scalar
+from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
 from bridge.settings import Record
 
 WORDS = {
-    "missing": "is missing",
     "string_type": "must be a text",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
@@ -30,6 +30,10 @@ WORDS = {
     "string_too_short": "must not be empty",
     "string_pattern_mismatch": "may hold only letters, digits, and after the first . _ -",
 }
+NEEDED = {
+    "auth": "; `auth: off` says that it is open to whoever reaches it",
+    "default_channels": "; they get what no route matches",
+}
 
 
 def complaints(
@@ -39,7 +43,7 @@ def complaints(
     seen: set[KeyPath] = set()
     for detail in error.errors(include_url=False, include_input=False):
         path, last = _path(detail["loc"], tree)
-        if detail["type"] == "missing":
+        if detail["type"] == "missing" and path[-1:] != (last,):
             path = (*path, last)
         if path not in seen:
             seen.add(path)
@@ -66,14 +70,23 @@ def _text(
 ) -> str:
     path, last = place
     if kind == "extra_forbidden":
-        return f"nobody knows this key{did_you_mean(str(path[-1]), _known_keys(model, path))}"
+        return f"unknown key{did_you_mean(str(path[-1]), _known_keys(model, path))}"
+    if kind == "missing":
+        return _missing(last, given=get(tree, *path) is not None)
     if kind == "value_error":
-        return str(context["error"])
+        known = available_timezones() if last == "timezone" else ()
+        return f"{context['error']}{did_you_mean(_written(tree, path), known)}"
     if kind in {"literal_error", "enum"}:
         return _choice(str(context["expected"]), str(path[-1]) if last == "[key]" else _written(tree, path))
     if kind == "string_too_long":
         return f"must not be longer than {context['max_length']} characters"
     return WORDS.get(kind, "is not valid here")
+
+
+def _missing(name: str, *, given: bool) -> str:
+    if given and name != "auth":
+        return "has no value; one that begins with # must be in quotes"
+    return f"is missing{NEEDED.get(name, '')}"
 
 
 def _choice(expected: str, given: str) -> str:
@@ -83,12 +96,7 @@ def _choice(expected: str, given: str) -> str:
 
 
 def _written(tree: Node | None, path: KeyPath) -> str:
-    node = tree
-    for part in path:
-        if isinstance(node, MapNode):
-            node = node.entries[str(part)].node
-        elif isinstance(node, ListNode):
-            node = node.items[int(part)]
+    node = get(tree, *path)
     return node.text if isinstance(node, Scalar) else ""
 
 

@@ -6,7 +6,7 @@ written (007, 1.0, yes), an alias cannot grow without bound, and a mistake knows
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -22,54 +22,20 @@ from ruamel.yaml.events import (
 )
 
 from bridge.configuration.problems import KeyPath
+from bridge.configuration.tree import Entry, ListNode, MapNode, Node, Scalar
 
 MAX_DEPTH = 32
 MAX_SIZE = 50_000  # scalars, lists and mappings, each alias counted as what it stands for
 SIGNS = "!*&{@%`"  # YAML's own, at a value's beginning
 CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NAMES = {  # what the parser calls things: what people do
+    "found unexpected end of stream": "the quotes are not closed",
+    "'<stream end>'": "the end of the file",
+    "<block end>": "the next key",
+    "'<scalar>'": "a text",
+    "mapping values are not allowed here": "a colon where none may be; is the indentation right?",
+}
 QUOTE_IT = 'begins with "{}", which is a sign of YAML\'s own: put the value in quotes'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """Anything in the file. Line and column count from 1."""
-
-    line: int
-    column: int
-    size: int = 1
-    sign: str = ""  # YAML's own sign at its beginning: "!" a tag, "*" an alias, "{" a mapping in braces
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar(Node):
-    """A text as it is written. Plain: without quotes."""
-
-    text: str
-    plain: bool
-    variables: tuple[str, ...] = ()  # of the environment, that its text came from
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListNode(Node):
-    """A list."""
-
-    items: tuple[Node, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A key, where it stands, and its value."""
-
-    line: int
-    column: int
-    node: Node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapNode(Node):
-    """A mapping; keys are texts as written."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,34 +65,6 @@ def parse(text: str) -> tuple[Node | None, list[Mistake]]:
         return None, [*builder.mistakes, error.mistake]
 
 
-def position(root: Node, path: KeyPath) -> tuple[int, int]:
-    """Give line and column of a path's last key that exists."""
-    node, place = root, (root.line, root.column)
-    for part in path:
-        if isinstance(node, MapNode) and part in node.entries:
-            entry = node.entries[str(part)]
-            node, place = entry.node, (entry.line, entry.column)
-        elif isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
-            place = (node.line, node.column)
-        else:
-            break
-    return place
-
-
-def get(node: Node | None, *path: str | int) -> Node | None:
-    """Give the node at a path; None where there is none."""
-    for part in path:
-        if isinstance(node, MapNode):
-            entry = node.entries.get(str(part))
-            node = entry.node if entry else None
-        elif isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
-        else:
-            return None
-    return node
-
-
 class _Builder:
     """Builds the tree from the parser's events; what it cannot go on after is Unreadable."""
 
@@ -136,7 +74,8 @@ class _Builder:
         self._lines = text.splitlines()
         self._anchors: dict[str, Node] = {}
         self._path: KeyPath = ()
-        self._value_at = (-1, -1)  # line and column, from 0, of the value begun last
+        self._begun: dict[tuple[int, int], KeyPath] = {}  # line and column, from 0, of each value
+        self._value_at = (-1, -1)  # of the last one
         self._events = self._read()
 
     def document(self) -> Node | None:
@@ -165,9 +104,12 @@ class _Builder:
 
     def _node(self, event: Any) -> Node:
         if len(self._path) > MAX_DEPTH:
+            self._path = self._path[:1]
             self._stop(event, f"is nested more than {MAX_DEPTH} deep")
-        self._value_at = (event.start_mark.line, event.start_mark.column)
+        at = (event.start_mark.line, event.start_mark.column)
+        self._begun[at], self._value_at = self._path, at
         node = self._made(event)
+        self._value_at = at
         if node.size > MAX_SIZE:
             self._stop(event, f"holds more than {MAX_SIZE} values, aliases counted as what they stand for")
         if event.anchor and not isinstance(event, AliasEvent):
@@ -189,7 +131,7 @@ class _Builder:
         target = self._anchors.get(event.anchor)
         if target is None:
             self._wrong(event, QUOTE_IT.format("*"))
-            return Scalar(**_at(event), text="", plain=False, sign="*")
+            return Scalar(**{**_at(event), "sign": "*"}, text="", plain=False)
         return replace(target, line=event.start_mark.line + 1, column=event.start_mark.column + 1, sign="*")
 
     def _list(self, start: Any) -> Node:
@@ -227,25 +169,33 @@ class _Builder:
         return str(event.value)
 
     def _sign_at(self, event: Any) -> bool:
-        return self._character(event.start_mark.line, event.start_mark.column) in SIGNS
+        return self._character((event.start_mark.line, event.start_mark.column)) in SIGNS
 
     def _syntax(self, error: YAMLError) -> Mistake:
         """Put a mistake of syntax into words, with the path that was being read."""
         marks = [getattr(error, name, None) for name in ("context_mark", "problem_mark")]
         at = [self._value_at, *((mark.line, mark.column) for mark in marks if mark)]
-        line, column = at[-1] if len(at) > 1 else self._value_at
         problem = str(getattr(error, "problem", None) or "it cannot be read")
-        for sign_line, sign_column in at:
-            sign = self._character(sign_line, sign_column)
-            if sign and sign in SIGNS and sign_line >= line - 1:
-                text = QUOTE_IT.format(sign)
-                return Mistake(line=sign_line + 1, column=sign_column + 1, path=self._path, text=text)
-        if self._character(line, column) == "\t":
-            problem = "a tab; YAML is indented with blanks"
-        return Mistake(line=line + 1, column=column + 1, path=self._path, text=f"is not YAML: {problem}")
+        where = at[-2] if marks[0] and "stream" in problem else at[-1]
+        signs = [each for each in at if self._character(each) in SIGNS and each[0] >= at[-1][0] - 1]
+        text = f"is not YAML: {self._in_words(problem, where)}"
+        if signs:
+            where, sign = signs[0], self._character(signs[0])
+            text = f"{text}; a text that begins with {{ must be in quotes" if sign == "{" else QUOTE_IT.format(sign)
+        path = self._begun.get(where, self._path)
+        return Mistake(line=where[0] + 1, column=where[1] + 1, path=path, text=text)
 
-    def _character(self, line: int, column: int) -> str:
-        return self._lines[line][column : column + 1] if 0 <= line < len(self._lines) else ""
+    def _in_words(self, problem: str, where: tuple[int, int]) -> str:
+        if self._character(where) == "\t":
+            return "a tab; YAML is indented with blanks"
+        for name, words in NAMES.items():
+            problem = problem.replace(name, words)
+        return problem
+
+    def _character(self, where: tuple[int, int]) -> str:
+        """Give the sign at a line and column from 0; a line's end is a newline."""
+        line, column = where
+        return self._lines[line][column : column + 1] or "\n" if 0 <= line < len(self._lines) else "\n"
 
     def _wrong(self, event: Any, text: str) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1

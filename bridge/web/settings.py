@@ -95,7 +95,7 @@ def _auth(value: object) -> object:
     if is_off(value):
         return None
     if not isinstance(value, Mapping | Auth):
-        raise ValueError(f"must be off, or tokens and basic; {OPEN}")  # noqa: TRY004 - pydantic shows ValueErrors only
+        raise ValueError(f"must be off, or a mapping with tokens or basic; {OPEN}")  # noqa: TRY004 - pydantic shows ValueErrors only
     if isinstance(value, Mapping) and not value.get("tokens") and not value.get("basic"):
         raise ValueError(f"needs tokens or basic; {OPEN}")
     return value
