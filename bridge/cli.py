@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
-from bridge.commands import samples, send
+from bridge.commands import render, route, samples, send, serve
 from bridge.commands.output import say
 
 app = typer.Typer(
@@ -34,6 +34,9 @@ def options(
     """Bring Tencent Cloud's alarms to the chat where a team lives."""
 
 
+app.command("serve")(serve.serve)
+app.command("route")(route.route)
+app.command("render")(render.render)
 app.command("send")(send.send)
 app.command("samples")(samples.list_samples)
 

@@ -318,7 +318,7 @@ def test_an_answer_is_shown_on_one_line_without_control_characters_or_secrets(se
         (("--user", "b", METRIC), "--user takes a name and a password with a colon between them"),
         (
             ("doc-2019-metric.json",),
-            "doc-2019-metric.json: neither a file nor a built-in sample; did you mean doc-2019-metric-triggered?",
+            'doc-2019-metric.json: neither a file nor a built-in sample; did you mean "doc-2019-metric-triggered"?',
         ),
         (("nothing",), "nothing: neither a file nor a built-in sample; `alarm-bridge samples` lists them"),
         (("/",), "/: is a directory, not a callback"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bridge import samples
 from bridge.alarm import State
-from bridge.commands.output import WRONG_USAGE, fail, nearest
+from bridge.commands.output import WRONG_USAGE, fail
+from bridge.configuration.problems import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ def read_callback(text: str) -> Source:
         return Source(name=text, body=samples.body(text), sample=True)
     if path.is_dir():
         fail(f"{text}: is a directory, not a callback", WRONG_USAGE)
-    return fail(f"{text}: neither a file nor a built-in sample; {_hint(text)}", WRONG_USAGE)
+    return fail(f"{text}: neither a file nor a built-in sample{_hint(text)}", WRONG_USAGE)
 
 
 def _read_file(path: Path) -> bytes:
@@ -40,9 +41,8 @@ def _read_file(path: Path) -> bytes:
 
 
 def _hint(text: str) -> str:
-    known = samples.names()
-    hint = nearest(Path(text).name.removesuffix(".json"), known)
-    return hint if hint.startswith("did") else "`alarm-bridge samples` lists them"
+    hint = did_you_mean(Path(text).name.removesuffix(".json"), samples.names())
+    return hint or "; `alarm-bridge samples` lists them"
 
 
 def complete_callback(incomplete: str) -> list[str]:

@@ -1,0 +1,34 @@
+"""The config on the command line: `-c FILE`, else $ALARM_BRIDGE_CONFIG, else config.yaml here."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.commands.output import PROBLEM, complain
+from bridge.config import ConfigError, Loaded, load
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+ConfigFile = Annotated[
+    Path,
+    typer.Option("--config", "-c", metavar="FILE", envvar="ALARM_BRIDGE_CONFIG", help="The bridge's config."),
+]
+
+
+def load_config(path: Path) -> Loaded:
+    """Read the config; end the command with every mistake in it, one a line."""
+    try:
+        return load(path, os.environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            complain(str(problem))
+        hint_at_config(path)
+        raise typer.Exit(PROBLEM) from error
+
+
+def hint_at_config(path: Path) -> None:
+    """Say what to do next where the default config is not there."""
+    if path == DEFAULT_CONFIG and not path.exists():
+        complain("Name one with -c FILE or $ALARM_BRIDGE_CONFIG; config.example.yaml is one to begin with.")
