@@ -18,14 +18,12 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-from bridge.redaction import forms_of
+from bridge.redaction import clean, forms_of
 
 Fields = MutableMapping[str, Any]
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 HIDDEN = "<secret>"
-# What could begin a line, move the cursor or turn the direction of writing: C0 and C1, and Unicode's own.
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 BARE = re.compile(r'[^\s"=\x00-\x1f]+')  # a value that needs no quotes
 COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31;1m"}
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
@@ -179,16 +177,16 @@ def _json_line(level: str, fields: Fields) -> str:
         line = orjson.dumps(named, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except (TypeError, ValueError):  # a lone surrogate, 2**70, a nesting without end, a __str__ that fails
         line = json.dumps({name: _shown(value) for name, value in named.items()}, ensure_ascii=True)
-    return line if line.isascii() and "\x7f" not in line else CONTROL.sub(_escape, line)
+    return line if line.isascii() and "\x7f" not in line else clean(line)
 
 
 def _readable_line(level: str, fields: Fields, *, dim: str = "", bright: str = "", plain: str = "") -> str:
     """Make a short line for a person; a traceback follows it, indented, and can forge no other."""
-    event, exception = _clean(_shown(fields.pop("event", ""))), fields.pop("exception", "")
-    words = " ".join(f"{dim}{_clean(str(name))}={plain}{_quoted(value)}" for name, value in fields.items())
+    event, exception = clean(_shown(fields.pop("event", ""))), fields.pop("exception", "")
+    words = " ".join(f"{dim}{clean(str(name))}={plain}{_quoted(value)}" for name, value in fields.items())
     clock = datetime.now().astimezone().strftime("%H:%M:%S")
     line = f"{dim}{clock}{plain} {bright}{level:<7}{plain} {event}{' ' if words else ''}{words}"
-    return "\n    | ".join([line, *(_clean(part) for part in str(exception).splitlines())])
+    return "\n    | ".join([line, *(clean(part) for part in str(exception).splitlines())])
 
 
 def _coloured_line(level: str, fields: Fields) -> str:
@@ -197,7 +195,7 @@ def _coloured_line(level: str, fields: Fields) -> str:
 
 def _quoted(value: object) -> str:
     text = _shown(value)
-    return _clean(text if BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False))
+    return clean(text if BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False))
 
 
 def _shown(value: object) -> str:
@@ -205,14 +203,6 @@ def _shown(value: object) -> str:
         return str(value)
     except Exception:  # noqa: BLE001 - whatever a value's own code does, the line is written
         return f"<{type(value).__name__}>"
-
-
-def _clean(text: str) -> str:
-    return CONTROL.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
 
 
 def _traceback(error: object) -> str:

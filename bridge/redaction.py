@@ -1,4 +1,4 @@
-"""The ways in which a secret may come to stand in a line of text.
+"""Text that is safe to show: the ways in which a secret may come to stand in a line, and control characters.
 
 A library may quote it for a URL, dump it as JSON, put it into a header in base64, or name only a part of a secret URL.
 Whoever replaces all of these forms, the longest first, shows none.
@@ -6,12 +6,22 @@ Whoever replaces all of these forms, the longest first, shows none.
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import quote, quote_plus, urlsplit
 
 SHORTEST = 4  # characters; shorter ones would blacken ordinary words
 TELLING = 16  # characters of a secret URL's path or query that make it a secret of its own
+
+
+# What could begin a line, move the cursor or turn the direction of writing: C0 and C1, and Unicode's own.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """Write control characters as JSON does, so that a text can neither begin a line nor move the cursor."""
+    return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -33,11 +43,16 @@ def _texts(secret: str) -> set[str]:
 
 
 def _written(text: str) -> set[str]:
-    once = json.dumps(text, ensure_ascii=False)[1:-1]
-    in_json = {once, json.dumps(text)[1:-1], json.dumps(once, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    ways = {text, repr(text)[1:-1], *_in_json(text)}
+    ways |= {form for way in ways for form in _in_json(way)}  # JSON, or a repr, in a line that is JSON
+    ways |= {clean(way) for way in ways}
     data = text.encode("utf-8", "surrogatepass")
     in_url = {quote(data, safe=""), quote(data), quote_plus(data), quote(data, safe=":/?&=@+,;!$'()*")}
-    return {text, *in_json, *in_url, *_in_base64(data)}
+    return ways | in_url | _in_base64(data)
+
+
+def _in_json(text: str) -> set[str]:
+    return {json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]}
 
 
 def _in_base64(data: bytes) -> set[str]:
