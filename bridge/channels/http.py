@@ -25,6 +25,7 @@ USER_AGENT = f"alarm-bridge/{__version__}"
 MAX_ANSWER = 64 * 1024  # bytes of an answer that are read; the rest is left, and its connection closed
 CONNECTIONS = 32  # at once: as many requests as a webhook has under way
 OFF = "off"
+A_PROXY = "the URL of an HTTP proxy"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 WRITING: ContextVar["Writing"] = ContextVar("WRITING")
 
@@ -56,7 +57,7 @@ def _proxy(value: object) -> object:
         return Secret(OFF)
     text = value.reveal() if isinstance(value, Secret) else value
     if isinstance(text, str) and text != OFF:
-        parse_url(text, what="the URL of an HTTP proxy")
+        parse_url(text, what=A_PROXY)
     return value
 
 
@@ -77,7 +78,7 @@ class HttpSettings(ChannelSettings):
 
 
 def open_session(settings: HttpSettings, *, environ: Mapping[str, str]) -> aiohttp.ClientSession:
-    """Open a session for one channel inside the running loop; raise ValueError where `ca_file` is no use.
+    """Open a session for one channel inside the running loop; raise ValueError where `ca_file` or a proxy is no use.
 
     The session's own headers must hold no secret: aiohttp hands them to the proxy as well.
     """
@@ -113,7 +114,7 @@ def trust(ca_file: Path) -> ssl.SSLContext:
 def proxy_for(settings: HttpSettings, environ: Mapping[str, str]) -> URL | None:
     """Choose the proxy: the channel's own, else the environment's for the address's scheme.
 
-    A lower-case name wins over the same in upper case, as with curl.
+    A lower-case name wins over the same in upper case, as with curl. Raises ValueError in words.
     """
     if settings.proxy:
         return None if settings.proxy.reveal() == OFF else URL(settings.proxy.reveal())
@@ -122,7 +123,10 @@ def proxy_for(settings: HttpSettings, environ: Mapping[str, str]) -> URL | None:
     text = (environ.get(name) or environ.get(name.upper()) or "").strip()
     if not text or bypasses(address, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
         return None
-    return URL(text if "://" in text else f"http://{text}")
+    try:
+        return parse_url(text if "://" in text else f"http://{text}", what=A_PROXY)
+    except ValueError as error:
+        raise ValueError(f"{name.upper()}: {error}") from None
 
 
 def bypasses(address: URL, no_proxy: str) -> bool:

@@ -27,7 +27,8 @@ from bridge.settings import OptionalRate, Rate, RecoveredSteps, RepeatSteps, Sec
 POST = "chat.postMessage"
 UPDATE = "chat.update"
 UPDATABLE = ("text", "blocks", "attachments", "metadata")  # what chat.update takes of a message's arguments
-UNREADABLE = (AttributeError, TypeError, LookupError)  # slack-sdk on a 200 that is JSON and no object
+# What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
+UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
 SILENT = logging.CRITICAL + 1  # slack-sdk's debug lines hold messages, headers and the proxy's password
 
 
@@ -95,7 +96,7 @@ class Slack:
         except SlackApiError as error:
             verdict = self._judge(error.response, call)
         except UNREADABLE:
-            verdict = not_slack("200 without an object", is_page=False)
+            verdict = not_slack(200, "200 that cannot be read", is_page=False)
         except FAILURES as error:
             verdict = self._line.failed(error, may_have_arrived=writing.begun)
         else:
@@ -188,8 +189,8 @@ def _words(status: int, data: Mapping[str, Any]) -> str:
 
 
 def _judge_wordless(status: int, content_type: str, after_seconds: float | None) -> Verdict:
-    if status == 200:
-        return not_slack(f"200 {content_type}".strip(), is_page="html" in content_type)
+    if 200 <= status < 300:
+        return not_slack(status, f"{status} {content_type}".strip(), is_page="html" in content_type)
     verdict = judge_status(status, f"{status} without a word of Slack's", after_seconds)
     # 500 is where Slack says fatal_error: part of it may be done. Gateways answer the others.
     return replace(verdict, answer=Answer.AMBIGUOUS) if status == 500 else verdict

@@ -114,22 +114,22 @@ def judge(status: int, answer: str, after_seconds: float | None, *, is_plain: bo
         meaning = WEBHOOK_CODES[word]
     elif word and status in {200, 400}:
         meaning = meaning_of(word, is_plain=is_plain)
-    elif status == 200:
-        return not_slack(said, is_page="<" in answer)
+    elif 200 <= status < 300:
+        return not_slack(status, said, is_page="<" in answer)
     else:
         return judge_status(status, said, after_seconds)
     return verdict_of(meaning, said, status=status, after_seconds=after_seconds, step=Step.POST)
 
 
-def not_slack(said: str, *, is_page: bool) -> Verdict:
-    """Judge a 200 that is no answer of Slack's.
+def not_slack(status: int, said: str, *, is_page: bool) -> Verdict:
+    """Judge a 2xx that is no answer of Slack's.
 
     A page is somebody else's (a log-in, a proxy): Slack never saw the message. Half an answer may be
     Slack's own, cut off.
     """
     if is_page:
-        return Verdict(answer=Answer.RETRY, said=f"a page that is not Slack's: {said}", status=200)
-    return Verdict(answer=Answer.AMBIGUOUS, said=f"not an answer that Slack gives: {said}", status=200)
+        return Verdict(answer=Answer.RETRY, said=f"a page that is not Slack's: {said}", status=status)
+    return Verdict(answer=Answer.AMBIGUOUS, said=f"not an answer that Slack gives: {said}", status=status)
 
 
 def _word(answer: str) -> str:
@@ -138,9 +138,11 @@ def _word(answer: str) -> str:
     try:
         read = orjson.loads(text)
     except orjson.JSONDecodeError:
-        read = None
+        read = text
     if isinstance(read, dict):
         text = "ok" if read.get("ok") is True else str(read.get("error", ""))
+    elif not isinstance(read, str):
+        text = ""
     return text if re.fullmatch(r"[a-z][a-z0-9_]{1,63}", text) else ""
 
 
