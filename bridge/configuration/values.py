@@ -36,11 +36,12 @@ class Values:
     def build(self, node: Node, annotation: Any, path: KeyPath = ()) -> Any:
         """Give what pydantic is to check; what cannot be read is complained of."""
         kinds = _kinds(annotation)
+        item = next((get_args(kind)[0] for kind in kinds if get_origin(kind) in {tuple, list, Sequence}), Any)
+        if isinstance(node, ListNode):
+            return [self.build(each, item, (*path, place)) for place, each in enumerate(node.items)]
+        kinds += _kinds(item)  # one thing may stand in place of a list of one
         if isinstance(node, MapNode):
             return self._mapping(node, kinds, path)
-        if isinstance(node, ListNode):
-            item = next((get_args(kind)[0] for kind in kinds if get_origin(kind) in {tuple, list, Sequence}), Any)
-            return [self.build(each, item, (*path, place)) for place, each in enumerate(node.items)]
         return self._scalar(node, kinds, path) if isinstance(node, Scalar) else None
 
     def _mapping(self, node: MapNode, kinds: list[Any], path: KeyPath) -> Any:

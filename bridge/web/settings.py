@@ -102,7 +102,7 @@ def _auth(value: object) -> object:
 
 
 def _code(value: object) -> object:
-    return None if value in {"", None} else value
+    return value or None
 
 
 Listen = Annotated[Address, BeforeValidator(address), PlainSerializer(str)]
