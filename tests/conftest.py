@@ -38,8 +38,8 @@ def the_main_threads_own_loop():
 
 @pytest.fixture(autouse=True)
 def no_blocking_call_on_a_loop():
-    """Fail a test whose loop is held up by a file, a socket, a lock or a sleep. Threads may block."""
-    blocks = BlockBuster()
+    """Fail a test in which the bridge holds up a loop with a file, a lock or a sleep. Threads and tests may block."""
+    blocks = BlockBuster("bridge")
     blocks.activate()
     yield
     blocks.deactivate()
