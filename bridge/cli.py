@@ -8,7 +8,7 @@ import typer
 
 from bridge import __version__
 from bridge.commands import render, route, samples, send, serve
-from bridge.commands.output import say
+from bridge.commands.output import PROBLEM, complain, say
 
 app = typer.Typer(
     name="alarm-bridge",
@@ -42,12 +42,14 @@ app.command("samples")(samples.list_samples)
 
 
 def main() -> None:
-    """Run a command; end quietly where nobody reads its output any more."""
+    """Run a command; end quietly where nobody reads its output any more, in words where it takes none."""
     try:
         try:
             app(prog_name="alarm-bridge")
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
+        if not isinstance(error, BrokenPipeError):
+            complain(f"alarm-bridge: {error.strerror or error}")
+        sys.exit(PROBLEM)

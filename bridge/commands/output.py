@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn, TextIO
+from unicodedata import category
 
 import typer
 
@@ -63,7 +64,11 @@ def columns(rows: Iterable[tuple[str, str]]) -> None:
 def _visible(line: str) -> str:
     if line.isprintable():
         return line
-    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)
+    return "".join(letter if _is_plain(letter) else json.dumps(letter)[1:-1] for letter in line)
+
+
+def _is_plain(letter: str) -> bool:
+    return letter.isprintable() or category(letter) == "Zs"  # blanks of all widths
 
 
 def _encodable(text: str, stream: TextIO) -> str:
