@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,12 +37,17 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def stored(moment: datetime) -> datetime:
+    """Give a moment as the store will give it back: in whole milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def milliseconds(moment: datetime) -> int:
     """Count the milliseconds since 1970, as the store keeps times."""
     span = moment - EPOCH
     return (span.days * 86400 + span.seconds) * 1000 + span.microseconds // 1000
 
 
-def moment(stored: int) -> datetime:
+def moment(kept: int) -> datetime:
     """Undo `milliseconds`."""
-    return datetime.fromtimestamp(stored / 1000, UTC)
+    return EPOCH + timedelta(milliseconds=kept)

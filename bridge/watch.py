@@ -51,7 +51,7 @@ class Watch:
         }
 
     def _channel(self, worker: Worker, queue: Queue) -> Mapping[str, Any]:
-        state = worker.state
+        state = worker.condition.state
         waits = (state.paused_until - self.clock.now()).total_seconds()
         return {
             "status": "broken" if state.broken_since else "paused" if waits > 0 else "ok",

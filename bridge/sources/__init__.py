@@ -7,6 +7,7 @@ alarms, and EventBridge's body made like them), `cloudevents` (EventBridge's raw
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from bridge.alarm import Alarm, Reading, ReadingKind
@@ -14,14 +15,19 @@ from bridge.sources import cloudevents, tencent
 from bridge.sources.parsing import Parsed, parse_leniently, parse_strictly
 from bridge.sources.values import text
 
+REMEMBERED = 1024  # readings, of about 8 KB each
 NO_ALARM = (
     "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
 )
 SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 
+@lru_cache(REMEMBERED)
 def read(body: bytes, received_at: datetime) -> Reading:
-    """Read a callback's body. `received_at` is aware and in UTC."""
+    """Read a callback's body. `received_at` is aware and in UTC.
+
+    The last readings are remembered: a callback is read when it comes in and again when it is told.
+    """
     value = parse_strictly(body)
     if isinstance(value, dict) and (alarm := _alarm(value, body, received_at)):
         return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id)
@@ -36,7 +42,7 @@ def _read_leniently(body: bytes, received_at: datetime) -> Reading:
     if parsed.failure:
         return _unrecognised(parsed.failure, value)
     if not isinstance(value, dict):
-        return _unrecognised(_said_of(value), value)
+        return _unrecognised(_said_of(value, body), value)
     if alarm := _alarm(value, body, received_at):
         problem = _problem(parsed.oddities)
         return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=problem)
@@ -54,7 +60,7 @@ def _alarm(value: dict[str, Any], body: bytes, received_at: datetime) -> Alarm |
 def _problem(oddities: tuple[str, ...]) -> str:
     if not oddities:
         return ""
-    return f"the body holds {' and '.join(oddities)}; the alarm was read all the same"
+    return f"the body holds {', and '.join(oddities)}; the alarm was read all the same"
 
 
 def _other(value: dict[str, Any], parsed: Parsed) -> Reading:
@@ -73,8 +79,10 @@ def _session_id(value: object) -> str:
     return text(session) if isinstance(session, str | int | float) and not isinstance(session, bool) else ""
 
 
-def _said_of(value: object) -> str:
+def _said_of(value: object, body: bytes) -> str:
     """Say what a JSON value that is no object is."""
+    if isinstance(value, str) and not body.rstrip().endswith(b'"'):  # NaN, or an endless number: kept as text
+        return f"the body is {SORTS[float]}, not an object"
     if not isinstance(value, list):
         return f"the body is JSON, but {SORTS[type(value)]}, not an object"
     alarms = sum(isinstance(item, dict) and (tencent.speaks(item) or cloudevents.speaks(item)) for item in value)

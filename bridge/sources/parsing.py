@@ -5,6 +5,7 @@ and no JSON takes (NaN, integers beyond 63 bits) become texts, so that a parsed 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isinf
@@ -15,6 +16,7 @@ import orjson
 BOM = b"\xef\xbb\xbf"
 MAX_DEPTH = 64  # an alarm has 5 levels; what is deeper would exhaust the stack of whoever walks it
 LONG_NUMBER = b"0" * 19  # digits that may not fit into 63 bits
+LONG_INTEGER = re.compile(rb"[:\[,]\s*-?\d{19}")  # and not within a text: session ids may be all digits
 DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 MAX_INTEGER = 2**63 - 1
 MAX_INTEGER_DIGITS = 20
@@ -51,7 +53,7 @@ def _is_plain(body: bytes) -> bool:
     """Whether orjson reads a body without loss: it takes long integers for floats, and U+0000 silently."""
     return (
         b"\\u0000" not in body
-        and LONG_NUMBER not in body.translate(DIGITS_AS_ZEROS)
+        and not (LONG_NUMBER in body.translate(DIGITS_AS_ZEROS) and LONG_INTEGER.search(body))
         and body.count(b"{") + body.count(b"[") <= MAX_DEPTH
     )
 

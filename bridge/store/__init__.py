@@ -1,7 +1,7 @@
 """The record of what happened: one database, one writer."""
 
 from bridge.store.opening import Lock, open_store
-from bridge.store.store import Job, Store, Work, Written
+from bridge.store.store import PAGE, Job, Store, Work, Written
 from bridge.store.work import (
     ChannelState,
     Ids,
@@ -18,6 +18,7 @@ from bridge.store.work import (
 from bridge.store.writer import Overloaded, Writer
 
 __all__ = [
+    "PAGE",
     "ChannelState",
     "Ids",
     "Job",

@@ -17,13 +17,13 @@ class Credentials:
 
     def __init__(self, auth: Auth | None) -> None:
         """Take the settings; None lets everybody in."""
-        self._open = auth is None
+        self.everybody = auth is None  # may come in
         self._tokens = [token.reveal().encode() for token in auth.tokens] if auth else []
         self._users = [f"{user.username}:{user.password.reveal()}".encode() for user in auth.basic] if auth else []
 
     def allow(self, tokens: Iterable[str], authorization: str) -> bool:
         """Say whether one of the tokens, or the Authorization header, is right."""
-        if self._open:
+        if self.everybody:
             return True
         scheme, _, rest = authorization.partition(" ")
         given = [_bytes(token) for token in tokens]

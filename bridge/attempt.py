@@ -1,0 +1,107 @@
+"""What one attempt came to: the result that is stored, counted and logged. Pure but for the last."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict
+from bridge.metrics import Metrics
+from bridge.retry import Move
+from bridge.store import Result
+
+QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
+COUNTED: Mapping[DeliveryState, str] = {
+    DeliveryState.SENT: "sent",
+    DeliveryState.WAITING: "retried",
+    DeliveryState.SUPERSEDED: "superseded",
+    DeliveryState.DEAD: "dead",
+}
+
+log = structlog.get_logger()
+
+
+def call_of(delivery: Delivery, step: Step, receipt: Receipt | None, message: Message, now: datetime) -> Call:
+    """Give the call that a delivery is."""
+    if delivery.plain:
+        message = Message(text=message.plain, plain=message.plain)
+    return Call(
+        step=step,
+        message=message,
+        delivery_id=str(delivery.id),
+        sent_at=now,
+        receipt=receipt,
+        event_id=str(delivery.event.id),
+        episode_id=str(delivery.event.episode_id),
+    )
+
+
+def concluded(delivery: Delivery, verdict: Verdict, move: Move, *, now: datetime, held: bool, sent: str) -> Result:
+    """Give the result of a call; `held`: the delivery itself waits, rather than its channel."""
+    return Result(
+        delivery=delivery,
+        state=move.state,
+        made_at=now,
+        due_at=now + timedelta(seconds=move.wait_seconds) if held and move.wait_seconds else now,
+        step=move.step if move.forget_message else delivery.step,
+        attempts=delivery.attempts + 1,
+        verdict=verdict,
+        note=move.note,
+        plain=move.plain,
+        sent=sent,
+        forget_message=move.forget_message,
+    )
+
+
+def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime, handed_to: str = "") -> Result:
+    """Give the result of a delivery that ends without a call."""
+    return Result(
+        delivery=delivery,
+        state=state,
+        made_at=now,
+        due_at=now,
+        step=delivery.step,
+        attempts=delivery.attempts,
+        note=note,
+        plain=delivery.plain,
+        handed_to=handed_to,
+    )
+
+
+def as_stored(result: Result) -> Delivery:
+    """Give a delivery as its result left it."""
+    return replace(
+        result.delivery,
+        state=result.state,
+        step=result.step,
+        plain=result.plain,
+        attempts=result.attempts,
+        due_at=result.due_at,
+        note=result.note,
+    )
+
+
+def report(result: Result, metrics: Metrics) -> None:
+    """Count and log an attempt."""
+    delivery, verdict = result.delivery, result.verdict
+    event = delivery.event
+    if verdict is not None and verdict.answer is Answer.REJECTED:
+        metrics.delivery(delivery.channel, "rejected")
+    if result.state in COUNTED:
+        metrics.delivery(delivery.channel, COUNTED[result.state])
+    if result.state is DeliveryState.SENT:
+        metrics.delivered(delivery.channel, max(0.0, (result.made_at - event.received_at).total_seconds()))
+    write = log.info if result.state in QUIET else log.warning
+    write(
+        "attempt",
+        channel=delivery.channel,
+        alarm=event.short_id,
+        state=event.state,
+        step=result.step,
+        delivery=delivery.id,
+        attempt=result.attempts,
+        verdict=verdict.answer if verdict else "none",
+        becomes=result.state,
+        said=verdict.said if verdict else result.note,
+    )

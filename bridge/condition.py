@@ -1,0 +1,97 @@
+"""How a channel is: at ease, pausing, or broken. A restart must not forget it, nor hammer the platform."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bridge.clock import EPOCH, Clock
+from bridge.message import Answer, Delivery, Verdict
+from bridge.metrics import Metrics
+from bridge.retry import Move, probe_seconds
+from bridge.store import ChannelState
+
+MOST_FAILURES = 10  # in a row, before a machine's channel pauses as a whole
+
+log = structlog.get_logger()
+Keep = Callable[[ChannelState], Awaitable[None]]
+
+
+class Condition:
+    """One channel's pause, back-off step and *broken since*; stored by `keep` when they change."""
+
+    def __init__(self, state: ChannelState, *, keep: Keep, clock: Clock, metrics: Metrics, pauses_at: int) -> None:
+        """Take `pauses_at`, the failures in a row at which the channel pauses as a whole."""
+        self.state = state
+        self._keep = keep
+        self._clock = clock
+        self._metrics = metrics
+        self._pauses_at = pauses_at
+        self._refused: set[str] = set()  # alarms in a row that got a verdict which may break the channel
+        metrics.channel_broken(state.name, state.broken_since is not None)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it takes nothing until somebody mends it."""
+        return self.state.broken_since is not None
+
+    def pause_seconds(self) -> float:
+        """Give how long it still pauses; 0 or less where it does not."""
+        if self.state.paused_until is EPOCH:
+            return 0.0
+        return (self.state.paused_until - self._clock.now()).total_seconds()
+
+    def strikes(self, delivery: Delivery, verdict: Verdict) -> int:
+        """Count the alarms in a row that got a verdict which may break the channel."""
+        if verdict.breaks_after:
+            self._refused.add(delivery.event.key)
+        elif verdict.answer in {Answer.SENT, Answer.REJECTED, Answer.BROKEN}:
+            self._refused.clear()
+        return len(self._refused)
+
+    async def learn(self, verdict: Verdict, move: Move) -> None:
+        """Let a verdict change how the channel is."""
+        state = self.state
+        if verdict.answer is Answer.SENT:
+            if state.failures or state.paused_until is not EPOCH:
+                await self._set_pause(0, 0.0)
+        elif move.breaks:
+            await self._break(verdict.said)
+        elif move.pauses and state.failures + 1 >= self._pauses_at:
+            await self._set_pause(state.failures + 1, move.wait_seconds)
+        elif move.pauses:
+            self.state = replace(state, failures=state.failures + 1)
+
+    async def _set_pause(self, failures: int, seconds: float) -> None:
+        before = self.state
+        until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
+        self.state = ChannelState(name=before.name, paused_until=until, failures=failures, mark=before.mark)
+        if before.broken_since is not None:
+            log.warning("the channel is mended", channel=before.name, broken_since=before.broken_since.isoformat())
+            self._metrics.channel_broken(before.name, False)
+        if before.paused_until is not EPOCH or until is not EPOCH:
+            await self._keep(self.state)
+
+    async def _break(self, reason: str) -> None:
+        """Take nothing more until somebody mends the channel; try it now and then."""
+        failures = self.state.failures + 1 if self.is_broken else 1
+        seconds = probe_seconds(failures)
+        now = self._clock.now()
+        self.state = replace(
+            self.state,
+            paused_until=now + timedelta(seconds=seconds),
+            failures=failures,
+            broken_since=self.state.broken_since or now,
+            reason=reason,
+        )
+        self._metrics.channel_broken(self.state.name, True)
+        log.error("the channel is broken", channel=self.state.name, reason=reason, next_try_seconds=seconds)
+        await self._keep(self.state)
+
+
+def restored(name: str, mark: str, state: ChannelState | None) -> ChannelState:
+    """Go on with a pause from before the restart, unless the settings changed meanwhile."""
+    if state is None or state.mark != mark:
+        return ChannelState(name=name, paused_until=EPOCH, mark=mark)
+    return state
