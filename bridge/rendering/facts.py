@@ -37,9 +37,7 @@ def object_title(alarm: Alarm) -> str:
 def dimension_pairs(alarm: Alarm, title: str) -> list[tuple[str, str]]:
     """List the dimensions that say more than the title does, nested ones by their inner names."""
     return [
-        (key, text)
-        for key, text in flat(alarm.dimensions)
-        if key.lower() not in SHOWN_IN_TITLE and text not in title
+        (key, text) for key, text in flat(alarm.dimensions) if key.lower() not in SHOWN_IN_TITLE and text not in title
     ]
 
 

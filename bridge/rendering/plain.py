@@ -21,7 +21,7 @@ LABELS = {
     "zh": {
         "value": "当前值", "threshold": "阈值", "since": "开始于", "from": "起止", "to": "至", "for": "已持续",
         "policy": "策略", "product": "产品", "region": "地域", "dimensions": "维度", "id": "编号",
-        "console": "控制台", "problem": "原因", "received": "收到内容", "others": "其余", "colon": ":",
+        "console": "控制台", "problem": "原因", "received": "收到内容", "others": "其余", "colon": "：",
         "again": "再次", "unheard": "此前未收到它的触发通知。", "was": "原级别", "repeats": "次重复",
         "expired": "已 26 小时没有它的消息。", "successor": "后续告警",
     },
@@ -95,13 +95,16 @@ def _named(name: str, identity: str) -> str:
 
 
 def _unrecognised(telling: Telling, labels: dict[str, str]) -> str:
-    colon = labels["colon"]
-    received = " ".join(telling.body[: MAX_RECEIVED * 4].decode("utf-8", "replace").split())
-    if len(received) > MAX_RECEIVED:
-        received = received[: MAX_RECEIVED - 1] + "…"
+    colon, received = labels["colon"], received_text(telling.body)
     lines = [STATES[telling.channel.language][State.UNRECOGNISED]]
     lines.append(f"{labels['problem']}{colon}{telling.alarm.details.get('problem', '')}")
     lines.append(f"{labels['received']}{colon}{received}")
     if telling.event.repeat_count:
         lines.append(f"{labels['others']}{colon}{telling.event.repeat_count}")
     return "\n".join(lines)
+
+
+def received_text(body: bytes) -> str:
+    """Give the beginning of a body as one line of text."""
+    text = " ".join(body[: MAX_RECEIVED * 4].decode("utf-8", "replace").split())
+    return text if len(text) <= MAX_RECEIVED else text[: MAX_RECEIVED - 1] + "…"

@@ -1,5 +1,6 @@
 """Times, durations, states and severities in words, English and Chinese."""
 
+import unicodedata
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -66,3 +67,13 @@ def time_words(moment: datetime, zone: ZoneInfo) -> str:
     """Say a moment on the clocks of a zone: "2026-11-23 18:15:00 +08:00"."""
     text = moment.astimezone(zone).isoformat(" ", "seconds")
     return text[:-6] + " UTC" if text.endswith("+00:00") else f"{text[:19]} {text[19:]}"
+
+
+def width(text: str) -> int:
+    """Count the columns that a text takes on a terminal: two for an ideograph, none for a combining mark."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
+        for letter in text
+    )

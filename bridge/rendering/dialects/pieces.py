@@ -1,0 +1,95 @@
+"""A text whose values are still tokens: taken apart, each piece written for its place, fitted into a limit."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bridge.rendering.draft import TOKEN, Draft
+
+CUT = "…"
+LEAST = 12  # units that a shortened value keeps; below that the end of the text goes instead
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text. `write` escapes it; what is `whole` is never cut."""
+
+    text: str
+    write: Callable[[str], str] = str
+    is_value: bool = False
+    is_whole: bool = False
+
+    @property
+    def written(self) -> str:
+        """The piece as it goes out."""
+        return self.write(self.text)
+
+
+def pieces(text: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piece]:
+    """Take a text apart into the template's words and the values between them."""
+    end = 0
+    for match in TOKEN.finditer(text):
+        if match.start() > end:
+            yield Piece(text[end : match.start()])
+        yield Piece(draft.value_of(match[0]), write, is_value=True)
+        end = match.end()
+    if end < len(text):
+        yield Piece(text[end:])
+
+
+def units(text: str) -> int:
+    """Count UTF-16 units: the strictest reading of "characters"."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def fit(parts: list[Piece], limit: int, measure: Callable[[str], int] = units) -> str:
+    """Write the pieces within a limit: long values are shortened first, to one level; then the end is cut."""
+    text = "".join(piece.written for piece in parts)
+    if measure(text) <= limit:
+        return text
+    values = [measure(piece.written) for piece in parts if piece.is_value and not piece.is_whole]
+    level = max(LEAST, water_level(values, limit - measure(text) + sum(values)))
+    return _kept([_shortened(piece, level, measure) for piece in parts], limit, measure)
+
+
+def water_level(sizes: list[int], room: int) -> int:
+    """Find the greatest size to which the large ones must come down so that all together have room."""
+    rest = sorted(sizes)
+    while rest and rest[0] * len(rest) <= room:
+        room -= rest.pop(0)
+    return max(room, 0) // len(rest) if rest else max(room, max(sizes, default=0))
+
+
+def _shortened(piece: Piece, level: int, measure: Callable[[str], int]) -> Piece:
+    if not piece.is_value or piece.is_whole or measure(piece.written) <= level:
+        return piece
+    return Piece(cut(piece, level, measure), is_value=True)
+
+
+def cut(piece: Piece, room: int, measure: Callable[[str], int]) -> str:
+    """Write as much of a piece as has room, its end marked; never half of an entity or a surrogate pair."""
+    low, high = 0, len(piece.text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if measure(piece.write(piece.text[:middle].rstrip())) <= room - len(CUT):
+            low = middle
+        else:
+            high = middle - 1
+    return piece.write(piece.text[:low].rstrip()) + CUT
+
+
+def _kept(parts: list[Piece], limit: int, measure: Callable[[str], int]) -> str:
+    """Keep pieces from the beginning while they have room."""
+    if sum(measure(piece.written) for piece in parts) <= limit:
+        return "".join(piece.written for piece in parts)
+    taken: list[str] = []
+    room = limit - len(CUT)
+    for piece in parts:
+        size = measure(piece.written)
+        if size <= room:
+            taken.append(piece.written)
+            room -= size
+            continue
+        if not piece.is_whole and room > 0:
+            taken.append(cut(piece, room, measure).removesuffix(CUT))
+        break
+    return "".join(taken).rstrip() + CUT

@@ -1,0 +1,174 @@
+"""Slack's messages: a value is written by where it lands, shortened by its field, and dropped where it left nothing.
+
+Limits from Slack's block reference and slack-sdk's models (2026): section 3,000, field 2,000, header
+150, 50 blocks; about 13,200 characters of blocks are refused with msg_blocks_too_long; chat.update
+refuses a `text` of more than 4,000.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bridge.rendering.dialects import slack_text
+from bridge.rendering.dialects.pieces import Piece, fit, pieces, units, water_level
+from bridge.rendering.dialects.structured import number
+from bridge.rendering.draft import TOKEN, Draft
+
+MAX_TEXT = 4000
+MAX_BLOCKS = 50
+MAX_TOTAL = 12_000  # of all blocks together
+MAX_DEFAULT = 3000
+LIMITS = {  # by the type of what holds a text, and the key it stands under
+    ("header", "text"): 150, ("section", "text"): 3000, ("section", "fields"): 2000, ("context", "elements"): 2000,
+    ("button", "text"): 75, ("button", "value"): 2000, ("button", "accessibility_label"): 75,
+    ("image", "alt_text"): 2000, ("image", "title"): 2000, ("markdown", "text"): 12_000,
+}  # fmt: skip
+COUNTS = {("section", "fields"): 10, ("context", "elements"): 10, ("actions", "elements"): 25}
+ADDRESSES = frozenset({"url", "image_url", "thumb_url", "title_url", "title_link", "author_link", "video_url"})
+OBEYED = frozenset({"link_names", "parse"})  # would let Slack look for mentions in values
+DROPPED = object()
+
+
+def text(rendered: str, draft: Draft) -> str:
+    """Write a message that is mrkdwn text alone."""
+    return fitted(list(slack_text.parts(rendered.strip(), draft, slack_text.loose)), MAX_TEXT)
+
+
+def fitted(parts: list[Piece], limit: int) -> str:
+    """Write pieces within a limit, no line of them becoming a quotation by its first character."""
+    said = slack_text.unquoted(fit(parts, limit).strip())
+    excess = units(said) - limit
+    return said if excess <= 0 else slack_text.unquoted(fit(parts, limit - excess).strip())
+
+
+def plain(said: str, mention: tuple[str, ...]) -> str:
+    """Write the built-in plain text, and mention whom the config says."""
+    room = MAX_TEXT - sum(units(name) + 1 for name in mention)
+    return "\n".join(
+        part for part in (fitted([Piece(said, slack_text.loose, is_value=True)], room), " ".join(mention)) if part
+    )
+
+
+def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:
+    """Write a message's arguments; raise ValueError where the tree is none."""
+    if not isinstance(tree, dict):
+        raise ValueError("the JSON is no object")  # noqa: TRY004 - a template's mistake, told in words
+    walk = _Walk(draft)
+    message = walk.message(tree)
+    if sum(walk.sizes) > MAX_TOTAL:
+        walk = _Walk(draft, water_level(walk.sizes, MAX_TOTAL))
+        message = walk.message(tree)
+    if not message.get("text"):
+        message["text"] = plain
+    return message
+
+
+class _Walk:
+    """One way through a message's tree, no text longer than `level`."""
+
+    def __init__(self, draft: Draft, level: int = MAX_TEXT * 3) -> None:
+        self._draft = draft
+        self._level = level
+        self.sizes: list[int] = []  # of the texts in blocks
+
+    def message(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """Write the top level."""
+        message = {}
+        for key, item in tree.items():
+            if key == "text" and isinstance(item, str):
+                message[key] = text(item, self._draft)
+            elif key == "attachments" and isinstance(item, list):
+                message[key] = [self._attachment(entry) for entry in item]
+            elif key == "blocks" and isinstance(item, list):
+                message[key] = self._blocks(item)
+            elif key not in OBEYED:
+                message[key] = self._node(item, "", key)
+        return {key: item for key, item in message.items() if item is not DROPPED and item not in ([], "")}
+
+    def _blocks(self, items: list[Any]) -> list[Any]:
+        written = (self._node(item, "", "blocks") for item in items)
+        return [item for item in written if item is not DROPPED][:MAX_BLOCKS]
+
+    def _attachment(self, entry: Any) -> Any:
+        if not isinstance(entry, dict):
+            return self._node(entry, "attachment", "")
+        return {
+            key: self._blocks(item) if key == "blocks" and isinstance(item, list) else self._legacy(item, key)
+            for key, item in entry.items()
+        }
+
+    def _legacy(self, item: Any, key: str) -> Any:
+        """Write what stands in an attachment: Slack reads mrkdwn in most of it."""
+        if isinstance(item, list):
+            return [self._legacy(entry, key) for entry in item]
+        if isinstance(item, dict):
+            return {name: self._legacy(entry, name) for name, entry in item.items()}
+        if not isinstance(item, str) or key in ADDRESSES or key == "color":
+            return self._node(item, "attachment", key)
+        return self._fitted(item, slack_text.loose, MAX_DEFAULT)
+
+    def _node(self, node: Any, holder: str, key: str) -> Any:
+        if isinstance(node, str):
+            return self._string(node, holder, key)
+        if isinstance(node, list):
+            return self._list(node, holder, key)
+        if isinstance(node, dict):
+            return self._object(node, holder, key)
+        return number(node)
+
+    def _list(self, node: list[Any], holder: str, key: str) -> Any:
+        written = [item for item in (self._node(item, holder, key) for item in node) if item is not DROPPED]
+        if node and not written:
+            return DROPPED
+        return written[: COUNTS.get((holder, key), len(written))]
+
+    def _object(self, node: dict[str, Any], holder: str, key: str) -> Any:
+        kind = self._written(str(node.get("type", "")), slack_text.plain)
+        if kind in {"mrkdwn", "plain_text"} and isinstance(node.get("text"), str):
+            return self._text_object(node, kind, LIMITS.get((holder, key), MAX_DEFAULT))
+        written = {self._written(name, slack_text.plain): self._node(item, kind, name) for name, item in node.items()}
+        kept = {name: item for name, item in written.items() if item is not DROPPED}
+        return kept if _is_whole(kind, kept, lost=len(kept) < len(written)) else DROPPED
+
+    def _text_object(self, node: dict[str, Any], kind: str, limit: int) -> Any:
+        if kind == "plain_text":
+            said = self._fitted(node["text"], slack_text.plain, limit)
+            return {**node, "type": kind, "text": said} if said else DROPPED
+        is_loose = node.get("verbatim") is False
+        said = self._fitted(node["text"], slack_text.loose if is_loose else slack_text.mrkdwn, limit, is_mrkdwn=True)
+        return {**node, "type": kind, "text": said, "verbatim": not is_loose} if said else DROPPED
+
+    def _string(self, text: str, holder: str, key: str) -> Any:
+        if key in ADDRESSES:
+            return self._address(text)
+        if holder == "markdown" and key == "text":
+            return self._fitted(text, slack_text.markdown, LIMITS[holder, key])
+        if holder and key == "text":  # rich text: parsed by nobody
+            return self._fitted(text, slack_text.plain, MAX_DEFAULT)
+        return fit(list(pieces(text, self._draft, slack_text.plain)), LIMITS.get((holder, key), MAX_DEFAULT)).strip()
+
+    def _address(self, text: str) -> Any:
+        if text and not TOKEN.search(text):
+            return text
+        address = self._written(text, slack_text.url)
+        return address if slack_text.URL.fullmatch(address) and units(address) <= MAX_DEFAULT else DROPPED
+
+    def _written(self, text: str, write: Callable[[str], str]) -> str:
+        if not TOKEN.search(text):
+            return text
+        return "".join(piece.written for piece in pieces(text, self._draft, write)).strip()
+
+    def _fitted(self, text: str, write: Callable[[str], str], limit: int, *, is_mrkdwn: bool = False) -> str:
+        split = slack_text.parts if is_mrkdwn or write is slack_text.loose else pieces
+        said = fitted(list(split(text.strip(), self._draft, write)), min(limit, self._level))
+        self.sizes.append(units(said))
+        return said
+
+
+def _is_whole(kind: str, node: dict[str, Any], *, lost: bool) -> bool:
+    """Say whether Slack would take what is left of a block or element."""
+    if kind == "section":
+        return bool(node.get("text") or node.get("fields"))
+    needed = {"header": "text", "context": "elements", "actions": "elements", "markdown": "text", "button": "url"}
+    if kind == "button" and not lost:
+        return bool(node.get("text"))
+    return kind not in needed or bool(node.get(needed[kind]))

@@ -1,0 +1,103 @@
+"""Slack's texts: how a value is written in mrkdwn, in plain text, in a link, in real Markdown.
+
+Slack knows three escapes (`&amp;` `&lt;` `&gt;`) and none for its formatting characters: a word joiner
+on both sides, which takes no room on the screen, keeps them from opening and closing anything.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from bridge.rendering.dialects.pieces import Piece, pieces
+from bridge.rendering.draft import TOKEN, Draft, Mention, Setting
+from bridge.rendering.visible import whole
+
+JOINER = "\u2060"
+ENTITY = re.compile(r"<([^\s<>][^<>\n]*)>")  # what a template writes for a link or a mention
+FORMAT = re.compile(r"(?<![^\W_])[*_~`]+|[*_~`]+(?![^\W_])|`+")  # inside a word, as in cpu_usage, they do nothing
+EMOJI = re.compile(r":(?=[\w+'-]*[a-z][\w+'-]*:)")
+QUOTE = re.compile(r"^&gt;", re.MULTILINE)
+LINKS = re.compile(r"(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_]{2})")  # what Slack would link unasked
+MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>]")
+URL = re.compile(r"(?:https?://|mailto:)[^\s<>|]+")
+NAMED = re.compile(r"[A-Za-z0-9_.^-]+")  # a user, group or channel, from the config
+UNSAFE_IN_URL = re.compile(r"[\x00-\x20<>|\"\\^`{}\x7f-\x9f\s]")
+
+
+def plain(text: str) -> str:
+    """Write a value where Slack parses nothing."""
+    return whole(text).replace("\0", "\ufffd")
+
+
+def mrkdwn(text: str) -> str:
+    """Write a value in a mrkdwn object that links nothing unasked (`verbatim`)."""
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = FORMAT.sub(rf"{JOINER}\g<0>{JOINER}", text)
+    return EMOJI.sub(f":{JOINER}", text)
+
+
+def unquoted(text: str) -> str:
+    """Keep values that begin with `>` from quoting their line; a template's own `>` still does."""
+    return QUOTE.sub(f"{JOINER}&gt;", text)
+
+
+def loose(text: str) -> str:
+    """Write a value in a mrkdwn text in which Slack looks for links by itself."""
+    return LINKS.sub(JOINER, mrkdwn(text))
+
+
+def markdown(text: str) -> str:
+    """Write a value in a `markdown` block, which is real Markdown."""
+    text = MARKDOWN.sub(r"\\\g<0>", plain(text).replace("&", "&amp;"))
+    return LINKS.sub(JOINER, text.replace("<", "&lt;").replace("\\>", "&gt;"))
+
+
+def url(text: str) -> str:
+    """Write a value inside an address: what would end it is percent-encoded."""
+    return UNSAFE_IN_URL.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), plain(text).strip())
+
+
+def parts(text: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piece]:
+    """Take a mrkdwn text apart: entities stay whole, and what a value would make of one is undone."""
+    end = 0
+    for match in ENTITY.finditer(text):
+        yield from _words(text[end : match.start()], draft, write)
+        if TOKEN.search(match[0]) or match[1].startswith("|"):  # a bar first: the address was absent
+            yield from _entity(match[1], draft, write)
+        else:
+            yield Piece(match[0], is_whole=True)
+        end = match.end()
+    yield from _words(text[end:], draft, write)
+
+
+def _words(text: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piece]:
+    for piece in pieces(text, draft, write):
+        yield Piece(piece.text, is_whole=True) if isinstance(piece.text, Mention) else piece
+
+
+def _entity(inner: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piece]:
+    target, bar, label = inner.partition("|")
+    if not target:
+        yield from _words(label, draft, write)
+        return
+    shown = _plain_label(label, draft, write)
+    address = _target(target, draft)
+    if address:
+        yield Piece(f"<{address}{bar}{shown}>", is_whole=True)
+    else:
+        yield Piece(draft.expanded(label or target), write, is_value=True)
+
+
+def _plain_label(label: str, draft: Draft, write: Callable[[str], str]) -> str:
+    written = "".join(piece.written for piece in pieces(label, draft, write))
+    return " ".join(written.replace("|", "¦").split())
+
+
+def _target(target: str, draft: Draft) -> str:
+    """Give an entity's address with its values written in; empty where they make a mention or no address of it."""
+    values = [draft.value_of(token) for token in TOKEN.findall(target)]
+    if target[0] in "@#!":
+        if all(isinstance(value, Setting) and NAMED.fullmatch(value) for value in values):
+            return draft.expanded(target)
+        return "" if values else target
+    address = "".join(url(piece.text) if piece.is_value else piece.text for piece in pieces(target, draft, url))
+    return address if URL.fullmatch(address) else ""
