@@ -93,6 +93,10 @@ def test_a_key_that_nobody_knows_is_refused(kind):
         ),
         ({"headers": {"X-A": 5}}, "must be a text"),
         ({"headers": {"X-A": "1", "x-a": "2"}}, "names a header twice: upper and lower case are the same"),
+        (
+            {"url": "https://u:SECRET@host/", "headers": {"authorization": "SECRET"}},
+            "has credentials in `url` and an Authorization header: only one of them can be sent",
+        ),
         ({"secret": "SECRET"}, 'must begin with "whsec_"'),
         ({"secret": "whsec_SECRET!"}, 'must be "whsec_" and base64'),
         ({"secret": "whsec_SECRETä"}, 'must be "whsec_" and base64'),

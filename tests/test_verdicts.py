@@ -217,7 +217,7 @@ def test_an_answer_of_the_web_api_without_a_code_is_judged_by_its_status(status,
     assert _judge_wordless(status, content_type, None).answer is answer
 
 
-# (status, body, answer, plain_helps)
+# Status, body; answer, and whether plain text may help.
 WEBHOOK_ROWS = [
     (200, "ok", SENT, False),
     (200, "ok\n", SENT, False),

@@ -23,7 +23,7 @@ JSON = {"Content-Type": "application/json"}
 SENT, RETRY, REJECTED, BROKEN, AMBIGUOUS, GONE = Answer
 
 
-def settings_for(kind: str, url: str, **more) -> dict:
+def settings_for(kind: str, url: str, **more) -> dict[str, object]:
     if kind == "slack":
         return {"token": "xoxb-SECRET-token", "channel": "#ops", "api_url": url, "timeout": TIMEOUT, **more}
     return {"url": url, "timeout": TIMEOUT, **more}
@@ -198,7 +198,7 @@ def serving_tls(authority, tmp_path) -> Callable[..., object]:
     @asynccontextmanager
     async def serving(host: str = LOOPBACK) -> AsyncIterator[Endpoint]:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert(host).configure_cert(context)
+        await asyncio.to_thread(authority.issue_cert(host).configure_cert, context)
         async with serve_endpoint(tls=context) as endpoint:
             endpoint.always = Behaviour(body="ok")
             yield endpoint
@@ -242,7 +242,7 @@ async def test_a_ca_file_makes_its_certificates_trusted(kind, serving_tls, tmp_p
 )
 async def test_a_ca_file_that_is_no_use_breaks_the_channel_in_words(kind, content, words, tmp_path):
     if content:
-        (tmp_path / "ca.pem").write_text(content)
+        await asyncio.to_thread((tmp_path / "ca.pem").write_text, content)
     verdict = await verdict_of(kind, "https://host.example/x", ca_file=tmp_path / "ca.pem")
     assert (verdict.answer, verdict.said) == (BROKEN, words)
 
@@ -281,10 +281,14 @@ async def test_a_proxy_that_is_not_there_is_tried_again(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("proxy", ["socks5://u:SECRET@proxy:1080", "http://[SECRET", "://SECRET"])
-async def test_a_proxy_of_the_environment_that_is_no_http_proxy_breaks_the_channel_in_words(kind, proxy):
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("socks5://u:SECRET@proxy:1080", "that begins with https:// or http://"),
+        ("://SECRET", "that begins with https:// or http://"),
+        ("http://[SECRET", "with a valid host and port"),
+    ],
+)
+async def test_a_proxy_of_the_environment_that_is_no_http_proxy_breaks_the_channel_in_words(kind, proxy, words):
     verdict = await verdict_of(kind, "https://chat.example/x", environ={"HTTPS_PROXY": proxy})
-    assert verdict.answer is BROKEN
-    assert verdict.said == "HTTPS_PROXY: must be the URL of an HTTP proxy that begins with https:// or http://" or (
-        verdict.said == "HTTPS_PROXY: must be the URL of an HTTP proxy with a valid host and port"
-    )
+    assert (verdict.answer, verdict.said) == (BROKEN, f"HTTPS_PROXY: must be the URL of an HTTP proxy {words}")

@@ -67,15 +67,18 @@ class Terminal:
         return f"\x1b[{colour}m{first}\x1b[0m{newline}{rest}\n\n" if colour else f"{first}{newline}{rest}\n\n"
 
     async def _print(self, text: str) -> None:
-        """Write piece by piece, each when there is room for it."""
+        """Write piece by piece, each when there is room for it, and in a thread all the same."""
         encoding = self._out.encoding or "utf-8"
         text = text.encode(encoding, "backslashreplace").decode(encoding)
         poll = _poll_of(self._out)
         for start in range(0, len(text), CHUNK):
             while poll is not None and not poll.poll(0):  # noqa: ASYNC110 - the system sets no asyncio.Event
                 await asyncio.sleep(LOOK_AGAIN)
-            self._out.write(text[start : start + CHUNK])
-            self._out.flush()
+            await asyncio.to_thread(self._write, text[start : start + CHUNK])
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
 
 
 def _is_terminal(tools: Tools) -> bool:

@@ -7,10 +7,10 @@ import hmac
 import io
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import aiohttp
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from yarl import URL
 
 from bridge.channels.answers import FAILURES, judge_status
@@ -83,6 +83,13 @@ class WebhookSettings(HttpSettings):
     method: Annotated[Literal["POST", "PUT", "PATCH"], BeforeValidator(_upper)] = "POST"
     headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_distinct)] = Field(default_factory=dict)
     secret: Annotated[tuple[SigningKey, ...], BeforeValidator(_listed)] = ()  # each signs: rotate without a gap
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        """Refuse two sets of credentials, of which only one could be sent."""
+        if self.address.raw_user is not None and any(name.lower() == "authorization" for name in self.headers):
+            raise ValueError("has credentials in `url` and an Authorization header: only one of them can be sent")
+        return self
 
     @property
     def address(self) -> URL:

@@ -14,9 +14,9 @@ from bridge.message import Call, Message, Receipt, Step
 NOW = datetime(2026, 11, 3, 8, 0, 0, tzinfo=UTC)
 
 
-def a_message(text: str = "CPU is high", **payload: Any) -> Message:
+def a_message(words: str = "CPU is high", /, **payload: Any) -> Message:
     """Make a message; with keywords, one whose payload they are."""
-    return Message(text=text, plain=f"plain: {text}", payload=payload or None)
+    return Message(text=words, plain=f"plain: {words}", payload=payload or None)
 
 
 def a_call(
