@@ -25,6 +25,7 @@ from bridge.configuration.secrets import secret_texts
 from bridge.configuration.source import Source, read
 from bridge.configuration.suspicions import suspect, suspect_access
 from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
+from bridge.configuration.uses import check_uses
 from bridge.routing import Routes, RouteSettings
 from bridge.settings import ChannelSettings, Language, PositiveDuration, Record, Timezone
 from bridge.web.settings import ConsoleSettings, ServerSettings
@@ -92,6 +93,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     check_references(source)
     channels, routes = _channels(source), _routes(source)
     templates = _templates(source, top.templates if top else None)
+    check_uses(source, templates)
     if source.problems or top is None:
         raise ConfigError(source.problems)
     config = _assembled(source, path, top, channels, routes, templates)

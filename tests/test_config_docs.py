@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from bridge.channels import KINDS
 from bridge.config import TopSettings, load
-from bridge.configuration.tree import get
+from bridge.configuration.tree import ListNode, Scalar, get
 from bridge.configuration.values import typed
 from bridge.configuration.yaml_tree import parse
 from bridge.routing import RouteSettings
@@ -60,9 +60,9 @@ def fields(model):
 
 def plain(text):
     node = get(parse(f"key: {text}")[0], "key")
-    if hasattr(node, "text"):
+    if isinstance(node, Scalar):
         return typed(node)
-    return [item.text for item in node.items] if hasattr(node, "items") else {}
+    return [item.text for item in node.items if isinstance(item, Scalar)] if isinstance(node, ListNode) else {}
 
 
 @pytest.mark.parametrize("title", SECTIONS)
