@@ -31,8 +31,6 @@ def advance(
 
 def fold(known: Known, episode: Episode, replaced: tuple[Episode, ...] = ()) -> Known:
     """Put changed episodes in the place of those with their ids; give all of them, oldest first."""
-    if not known:
-        return (episode, *replaced)
     changed = {other.id: other for other in known} | {other.id: other for other in (*replaced, episode)}
     return tuple(sorted(changed.values(), key=_began))
 
