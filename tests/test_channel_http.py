@@ -176,7 +176,8 @@ async def test_an_answer_as_long_as_the_bound_leaves_its_connection_open():
 async def test_a_cookie_is_not_brought_back():
     async with serve_endpoint() as endpoint:
         endpoint.always = Behaviour(headers={"Set-Cookie": "a=b; Path=/"})
-        async with a_channel("webhook", url=endpoint.url()) as channel:
+        url = endpoint.url().replace("127.0.0.1", "localhost")  # a jar keeps no cookies of bare addresses anyway
+        async with a_channel("webhook", url=url) as channel:
             await channel.post(a_call())
             await channel.post(a_call())
     assert [received.header("Cookie") for received in endpoint.received] == [None, None]

@@ -232,6 +232,23 @@ async def test_no_answer_gives_a_secret_back():
     assert kept[3] == "400 Bad Request: no such hook <secret>"
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("key a/SECRET is bad", "key <secret> is bad"),
+        ('{"key":"a\\/SECRET"}', '{"key":"<secret>"}'),
+        ("team T0%2dSECRET", "team <secret>"),
+        ("team T0-SECRET", "team <secret>"),
+        ("word k SECRET w", "word <secret> w"),
+        ("word k%20SECRET w", "word <secret> w"),
+    ],
+)
+async def test_a_secret_is_known_however_it_is_spelt(told, kept):
+    settings = {"headers": {"X-Key": "a/SECRET"}}
+    line = await said(Behaviour(status=400, body=told), path="/x/T0%2dSECRET/y?k=k%20SECRET", **settings)
+    assert line == f"400 Bad Request: {kept}"
+
+
 async def test_a_secret_on_the_edge_of_what_is_kept_is_not_cut_in_half():
     kept = await said(Behaviour(status=400, body="x" * 275 + "SECRETbearer"), headers={"A": "SECRETbearer"})
     assert "SECRET" not in kept

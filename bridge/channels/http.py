@@ -205,8 +205,8 @@ class BoundedResponse(aiohttp.ClientResponse):
     async def _beginning(self) -> bytes:
         read = bytearray()
         try:
-            while len(read) < MAX_ANSWER and (some := await self.content.read(MAX_ANSWER - len(read))):
-                read += some
+            while not self.content.at_eof() and len(read) < MAX_ANSWER:
+                read += await self.content.read(MAX_ANSWER - len(read))
         finally:
             if not self.content.at_eof():
                 self.close()

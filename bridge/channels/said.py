@@ -24,7 +24,10 @@ def clean(text: str, secrets: Iterable[str], *, limit: int = MAX_SAID) -> str:
     for secret in secrets:
         if secret in text:
             text = text.replace(secret, VEIL)
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: 8 * limit]).split())
+    text = text[: 8 * limit]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
@@ -56,7 +59,7 @@ def _url_parts(text: str) -> Iterator[str]:
     if len(url.raw_path_qs) >= 8:
         yield url.raw_path_qs
     yield from (part for part in url.raw_parts if _is_telling(part))
-    yield from (value for value in url.query.values() if len(value) >= 6)
+    yield from (value for _, _, value in (pair.partition("=") for pair in url.raw_query_string.split("&")) if value[5:])
     if url.raw_password:
         yield url.raw_password
         yield base64.b64encode(f"{url.user}:{url.password}".encode()).decode()
