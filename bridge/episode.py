@@ -112,13 +112,15 @@ class Event:
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing that is misread aloud
 BITS = 30
+MASK = (1 << BITS) - 1
+PAIRS = tuple(one + other for one in ALPHABET for other in ALPHABET)  # ten bits each
 MIX = 0x2545F491  # odd, so that multiplying modulo 2**30 can be undone: neighbours look different
 
 
 def short_id(number: int) -> str:
     """Spell an episode's number (1 to 2**30 - 1) as six letters and digits."""
-    mixed = number * MIX % (1 << BITS)
-    return "".join(ALPHABET[mixed >> shift & 31] for shift in range(BITS - 5, -1, -5))
+    mixed = number * MIX & MASK
+    return f"{PAIRS[mixed >> 20]}{PAIRS[mixed >> 10 & 1023]}{PAIRS[mixed & 1023]}"
 
 
 def number_of(text: str) -> int | None:

@@ -66,9 +66,9 @@ class Intake:
                 alarm=alarm,
                 changed=(episode,),
             )
-        episode = replace(episode, callback_id=callback_id)
         event = self._event(decision, alarm, episode, callback_id, ids)
-        episode, deliveries, why = self._told(alarm, event, episode, ids)
+        given, deliveries, why = self._told(alarm, event, episode, ids)
+        episode = replace(episode, given=given, callback_id=callback_id)
         endings = [self._replaced(old, episode, ids) for old in replaced]
         return Judgement(
             outcome=decision.outcome,
@@ -182,11 +182,11 @@ class Intake:
 
     def _told(
         self, alarm: Alarm, event: Event, episode: Episode, ids: Ids
-    ) -> tuple[Episode, tuple[Delivery, ...], str]:
-        """Enqueue an event; give the episode with the channels that have it now, and words on silence."""
+    ) -> tuple[Mapping[str, Given], tuple[Delivery, ...], str]:
+        """Enqueue an event; give the channels that have the episode now, and words on silence."""
         if event.state.ends and not event.unheard:
             endings = self._to_given(event, episode, ids)
-            return episode, endings, "" if endings else "; told nowhere: no channel was given it"
+            return episode.given, endings, "" if endings else "; told nowhere: no channel was given it"
         choices = self.routes.choose(alarm, event.state)
         given, held = dict(episode.given), []
         deliveries: list[Delivery] = []
@@ -197,8 +197,9 @@ class Intake:
                 steps = tuple(step for step in steps if step is Step.UPDATE)
             name = choice.route.name if choice.route else ""
             deliveries += [self._delivery(event, choice.channel, step, name, ids) for step in steps]
-            given[choice.channel] = after(given.get(choice.channel), choice, event, steps, alarm.received_at)
-        return replace(episode, given=given), tuple(deliveries), silence(choices, deliveries, held)
+            if steps or choice.channel in given:
+                given[choice.channel] = after(given.get(choice.channel), choice, event, steps, alarm.received_at)
+        return given, tuple(deliveries), silence(choices, deliveries, held)
 
     def _to_given(self, event: Event, episode: Episode, ids: Ids) -> tuple[Delivery, ...]:
         """Enqueue an ending for the channels that were given the episode, and for no other."""

@@ -30,8 +30,13 @@ class Sequence:
         salt = random.getrandbits(BITS - 1)
         return cls(clock, salt=salt, last=last, number=number, receiving_seconds=int(receiving))
 
+    def begin(self) -> None:
+        """Come up to the present, as a transaction begins; it gives ids by counting on."""
+        self._last = max(self._last, self.at(milliseconds(self._clock.now())) + self._salt)
+        self.fresh.clear()
+
     def next(self) -> int:
-        self._last = max(self._last + 1, self.at(milliseconds(self._clock.now())) + self._salt)
+        self._last += 1
         return self._last
 
     def number(self) -> int:

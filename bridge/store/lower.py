@@ -10,16 +10,17 @@ from bridge.clock import milliseconds, moment
 from bridge.episode import Given
 from bridge.message import Delivery, DeliveryState, Step
 from bridge.store import rows, statements
+from bridge.store.prepared import Writes
 from bridge.store.ids import Sequence as Ids
 from bridge.store.work import ChannelState, Queue, Queues, Result, Told
 
 
-def write_results(connection: Connection, results: Sequence[Result], ids: Ids) -> frozenset[str]:
+def write_results(
+    connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes
+) -> frozenset[str]:
     """Write how attempts ended; give the channels that have new work by it."""
-    connection.execute(statements.finish_delivery, [_finish_row(result) for result in results])
-    made = [_attempt_row(result, ids.next()) for result in results if result.verdict is not None]
-    if made:
-        connection.execute(statements.add_attempt, made)
+    writes.finished.run(connection, [_finish_row(result) for result in results])
+    writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
         if result.forget_message:
             values = {"episode_id_": result.delivery.event.episode_id, "channel_": result.delivery.channel}

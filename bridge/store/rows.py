@@ -1,9 +1,10 @@
 """Records to rows and back. Text is made fit for a database here, and nowhere else."""
 
-import json
 import struct
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from bridge.alarm import Alarm, State
 from bridge.clock import milliseconds, moment
@@ -93,12 +94,11 @@ def _given_text(given: Mapping[str, Given]) -> str:
     """Write the channels told as JSON: [channel, route, repeated_at, instead_of] each."""
     if not given:
         return "[]"
-    return json.dumps(
-        [
-            [one.channel, one.route, milliseconds(one.repeated_at) if one.repeated_at else None, one.instead_of]
-            for one in given.values()
-        ]
-    )
+    told = [
+        [one.channel, one.route, milliseconds(one.repeated_at) if one.repeated_at else None, one.instead_of]
+        for one in given.values()
+    ]
+    return orjson.dumps(told).decode()
 
 
 def _given_of(text: str) -> dict[str, Given]:
@@ -106,7 +106,7 @@ def _given_of(text: str) -> dict[str, Given]:
         channel: Given(
             channel=channel, route=route, repeated_at=None if at is None else moment(at), instead_of=instead_of
         )
-        for channel, route, at, instead_of in json.loads(text)
+        for channel, route, at, instead_of in orjson.loads(text)
     }
 
 

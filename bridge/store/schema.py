@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
@@ -27,6 +28,14 @@ CONVENTION = {
 }
 metadata = MetaData(naming_convention=CONVENTION)
 
+
+class Bytes(LargeBinary):
+    """Bytes that go to the driver as they are: both drivers take them without a wrapper."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        return None
+
+
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER PRIMARY KEY and nothing else
 
 callbacks = Table(
@@ -34,7 +43,7 @@ callbacks = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("received_at", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # as received
+    Column("body", Bytes, nullable=False),  # as received
     Column("outcome", Text, nullable=False),
     Column("reason", Text, nullable=False),  # why it ended so, in words
     Column("session_id", Text, nullable=False),
@@ -62,7 +71,7 @@ episodes = Table(
     Column("recovered_at", BigInteger),
     Column("repeat_count", Integer, nullable=False),
     Column("again", Boolean, nullable=False),
-    Column("heard", LargeBinary, nullable=False),  # fingerprints of the last day, 16 bytes each with its time
+    Column("heard", Bytes, nullable=False),  # fingerprints of the last day, 16 bytes each with its time
     Column("given", Text, nullable=False),  # JSON: the channels that were told
     Column("callback_id", BigInteger, nullable=False),
     Column("receiving_seconds", BigInteger, nullable=False),

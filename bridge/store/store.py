@@ -21,6 +21,7 @@ from bridge.store import rows, statements
 from bridge.store.facts import read_notices, write_fact, write_notices
 from bridge.store.ids import Sequence as IdSequence
 from bridge.store.lower import read_channel_states, read_message, read_queues, write_channel, write_results
+from bridge.store.prepared import Writes
 from bridge.store.recording import callback_row, folded, keys_of, unreadable
 from bridge.store.retention import prune
 from bridge.store.work import ChannelState, Judge, Judgement, Notices, Queues, Result, StoreUnavailable, Told
@@ -57,6 +58,7 @@ class Store:
         self._writing = writing
         self._reading = reading
         self._clock = clock
+        self._writes = Writes(writing.dialect)
         with self._transaction() as connection:
             self.ids = IdSequence.after(connection, clock, random)
 
@@ -76,9 +78,9 @@ class Store:
 
     def _write(self, work: Work, judge: Judge) -> Written:
         with self._transaction() as connection:
-            if work.begun:
-                connection.execute(statements.begin_delivery, [{"id_": one} for one in work.begun])
-            moved = write_results(connection, work.results, self.ids) if work.results else frozenset()
+            self.ids.begin()
+            self._writes.begun.run(connection, [{"id_": one} for one in work.begun])
+            moved = write_results(connection, work.results, self.ids, self._writes)
             judgements = self._record(connection, work.callbacks, judge)
             done = [job(connection) for job in work.jobs]
         told = {delivery.channel for judgement in judgements for delivery in judgement.deliveries}
@@ -127,7 +129,7 @@ class Store:
                 notices = judgement.notices or notices
             judgements.append(judgement)
             entries.append(callback_row(callback_id, callback, judgement))
-        connection.execute(statements.add_callback, entries)
+        self._writes.callbacks.run(connection, entries)
         self._write_judgements(connection, judgements)
         return judgements
 
@@ -142,14 +144,10 @@ class Store:
         new, old = self._changes(judgements)
         events = [rows.event_row(event) for judgement in judgements for event in judgement.events]
         deliveries = [rows.delivery_row(one) for judgement in judgements for one in judgement.deliveries]
-        for statement, values in (
-            (statements.add_episode, new),
-            (statements.change_episode, old),
-            (statements.add_event, events),
-            (statements.add_delivery, deliveries),
-        ):
-            if values:
-                connection.execute(statement, values)
+        self._writes.episodes.run(connection, new)
+        self._writes.changes.run(connection, old)
+        self._writes.events.run(connection, events)
+        self._writes.deliveries.run(connection, deliveries)
         for notices in [judgement.notices for judgement in judgements if judgement.notices][-1:]:
             write_notices(connection, notices)
 
@@ -166,7 +164,6 @@ class Store:
                     new[episode.id] = row | rows.search_columns(judgement.alarm)
                 else:
                     old[episode.id] = {f"{name}_": value for name, value in row.items()}
-        self.ids.fresh.clear()
         return list(new.values()), list(old.values())
 
     def expire(self, judge: Judge, before: int) -> Job:

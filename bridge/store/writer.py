@@ -19,7 +19,7 @@ from bridge.store.store import Job, Store, Work, Written
 from bridge.store.work import Judge, Judgement, Result, StoreError, StoreUnavailable
 
 MAX_WAITING = 2000  # callbacks; more are refused at once
-MAX_BATCH = 400  # callbacks in one transaction
+MAX_BATCH = 32  # callbacks in one transaction: as many as results can come, so that neither half outruns the other
 WAIT_SECONDS = 3.0  # for a callback's transaction: Tencent waits 5
 PAUSE_SECONDS = 0.5  # before results are tried again
 
