@@ -154,6 +154,14 @@ def test_the_parsed_body_of_an_odd_alarm_can_go_out_as_json(written):
     assert orjson.loads(orjson.dumps(alarm.raw)) == alarm.raw
 
 
+@pytest.mark.parametrize("size", [8192, 8193, 1024 * 1024])
+def test_a_body_of_any_size_is_read(size):
+    padded = METRIC + b" " * (size - len(METRIC))
+    reading = reading_of(padded)
+    assert (reading.kind, reading.session_id) == (ReadingKind.ALARM, "kQ3vTn0eHs8YbWmRz5LcAxPd")
+    assert (reading_of(padded) is reading) == (size <= 8192)
+
+
 def test_odd_bytes_in_what_is_no_alarm_leave_it_unrecognised():
     assert reading_of(b'{"msg": "\xff"}') == Reading(kind=ReadingKind.UNRECOGNISED, problem=NO_ALARM)
     assert reading_of(b'{"policy_id": NaN}') == Reading(kind=ReadingKind.UNRECOGNISED, problem=NO_ALARM)

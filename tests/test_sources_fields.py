@@ -451,6 +451,11 @@ def test_a_cloud_events_addresses_and_unknown_keys_are_shown():
     assert alarm.details == {"m": 2, "reason": "r", "extra": 1}
 
 
+def test_an_address_of_the_data_stands_beside_the_same_one_of_the_dimensions():
+    alarm = cloud_event(data={"ip": "10.0.0.1", "dimensions": {"ip": "10.0.0.2"}})
+    assert alarm.dimensions == {"ip": "10.0.0.2", "data.ip": "10.0.0.1"}
+
+
 @pytest.mark.parametrize("data", [None, "words", 3, [], ["words"], [{"appId": 5}]])
 def test_a_cloud_events_data_may_be_anything(data):
     alarm = cloud_event(data=data)

@@ -16,18 +16,27 @@ from bridge.sources.parsing import Parsed, parse_leniently, parse_strictly
 from bridge.sources.values import text
 
 REMEMBERED = 1024  # readings, of about 8 KB each
+SMALL = 8192  # bytes; alarms have about 1 KB, and what is much larger is not worth its place in memory
 NO_ALARM = (
     "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
 )
 SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 
-@lru_cache(REMEMBERED)
 def read(body: bytes, received_at: datetime) -> Reading:
     """Read a callback's body. `received_at` is aware and in UTC.
 
     The last readings are remembered: a callback is read when it comes in and again when it is told.
     """
+    return _remembered(body, received_at) if len(body) <= SMALL else _read(body, received_at)
+
+
+@lru_cache(REMEMBERED)
+def _remembered(body: bytes, received_at: datetime) -> Reading:
+    return _read(body, received_at)
+
+
+def _read(body: bytes, received_at: datetime) -> Reading:
     value = parse_strictly(body)
     if isinstance(value, dict) and (alarm := _alarm(value, body, received_at)):
         return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id)

@@ -60,7 +60,7 @@ def _product_and_event(sort: str) -> tuple[str, str]:
 def _object(above: Mapping[str, Any], data: Mapping[str, Any], received: Mapping[str, Any]) -> dict[str, Any]:
     dimensions = dict(_dimensions(data))
     for name, value in _own(received).items():
-        dimensions.setdefault(name, value)
+        dimensions[f"data.{name}" if name in dimensions else name] = value
     names = folded(dimensions)
     return {
         "region": text(above.get("region")) or text(data.get("region")),
