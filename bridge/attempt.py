@@ -32,6 +32,7 @@ def call_of(delivery: Delivery, step: Step, receipt: Receipt | None, message: Me
         delivery_id=str(delivery.id),
         sent_at=now,
         receipt=receipt,
+        state=delivery.event.state,
         event_id=str(delivery.event.id),
         episode_id=str(delivery.event.episode_id),
     )
