@@ -33,7 +33,7 @@ fix: $(DEVELOPS)  ## let ruff mend and format what it can
 	@$(BIN)/ruff format .
 
 bench: $(RUNS)  ## compare with Alertmanager (ARGS="--rounds 5")
-	@$(BIN)/python benchmarks/compare.py $(ARGS)
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
 
 lock: .venv/bin/python  ## write requirements/ anew from the ranges of pyproject.toml
 	@PYTHON=$(BIN)/python bash requirements/lock
