@@ -1,4 +1,7 @@
-"""Event and template → message, safe in the channel's dialect. A template that fails loses nothing: plain text goes out."""
+"""Event and template → message, safe in the channel's dialect.
+
+A template that fails loses nothing: plain text goes out.
+"""
 
 from bridge.rendering.library import builtin_templates
 from bridge.rendering.renderer import Renderer, TemplateError

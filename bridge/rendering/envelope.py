@@ -5,7 +5,7 @@ On the hot path: plain dicts, made for orjson.
 
 import json
 import math
-import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,16 +14,18 @@ import orjson
 
 from bridge.rendering.facts import duration, recovered_at, started_at
 from bridge.rendering.telling import Telling
+from bridge.rendering.visible import whole
 
 VERSION = 1
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
-MANY_DIGITS = re.compile(rb"[0-9]{19}")  # an integer that long may not fit
+DIGITS_TO_0 = bytes(ord("0") if chr(code).isdecimal() else code for code in range(256))
+MANY_DIGITS = b"0" * 19  # an integer that long may not fit; ten times as fast as a regular expression
 
 
 def envelope(telling: Telling, text: str) -> dict[str, Any]:
     """Build the body; `text` is the message as plain text. orjson can dump it, whatever the callback held."""
-    callback = received(telling.body)
-    event = telling.event
+    callback, is_strict = received(telling.body)
+    event, alarm = telling.event, _alarm(telling, callback)
     return {
         "version": VERSION,
         "delivery_id": telling.delivery_id,
@@ -32,7 +34,7 @@ def envelope(telling: Telling, text: str) -> dict[str, Any]:
         "channel": telling.channel.name,
         "route": telling.route.name or None,
         "text": text,
-        "alarm": _alarm(telling, callback),
+        "alarm": alarm if is_strict else clean(alarm),
         "callback": callback,
     }
 
@@ -59,8 +61,8 @@ def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
         "event_label": alarm.event_label or None,
         "object_id": alarm.object_id or None,
         "object_name": alarm.object_name or None,
-        "dimensions": clean(alarm.dimensions),
-        "tags": clean(alarm.tags),
+        "dimensions": alarm.dimensions,
+        "tags": alarm.tags,
         "severity": event.severity or alarm.severity or None,
         "app_id": alarm.app_id or None,
         "uin": alarm.uin or None,
@@ -80,7 +82,7 @@ def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
         "previous_severity": event.previous_severity or None,
         "again": event.again,
         "unheard": event.unheard,
-        "details": clean(alarm.details),
+        "details": alarm.details,
         "url": alarm.url or None,
         "raw": callback if isinstance(callback, dict) else None,
     }
@@ -90,28 +92,29 @@ def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else moment.astimezone(zone).isoformat()
 
 
-def received(body: bytes) -> Any:
+def received(body: bytes) -> tuple[Any, bool]:
     """Read a callback's JSON so that it can be printed again; give the text where it is none.
 
-    NaN, infinities and integers beyond 64 bits become text, lone surrogates U+FFFD.
+    NaN, infinities and integers beyond 64 bits become text, lone surrogates U+FFFD. The second is
+    false where the body was not strict JSON, or may have held such an integer.
     """
     try:
-        if not MANY_DIGITS.search(body):
-            return orjson.loads(body)
+        if MANY_DIGITS not in body.translate(DIGITS_TO_0):
+            return orjson.loads(body), True
     except orjson.JSONDecodeError:
         pass
     try:
-        return clean(json.loads(body))
+        return clean(json.loads(body)), False
     except (ValueError, RecursionError):
-        return clean(body.decode("utf-8", "replace"))
+        return clean(body.decode("utf-8", "replace")), False
 
 
 def clean(value: Any) -> Any:
     """Copy a parsed value so that orjson can dump it."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode() if _lone(value) else value
-    if isinstance(value, dict):
-        return {clean(key) if isinstance(key, str) else str(key): clean(item) for key, item in value.items()}
+        return whole(value)
+    if isinstance(value, Mapping):
+        return {whole(str(key)): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [clean(item) for item in value]
     if isinstance(value, bool) or value is None:
@@ -119,11 +122,3 @@ def clean(value: Any) -> Any:
     if isinstance(value, int):
         return value if MIN_INTEGER <= value <= MAX_INTEGER else str(value)
     return value if isinstance(value, float) and math.isfinite(value) else str(value)
-
-
-def _lone(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False

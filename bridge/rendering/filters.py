@@ -5,9 +5,7 @@ values by the escaping; `random`, `pprint` and `attr` have no use in a message.
 """
 
 import functools
-import re
 from collections.abc import Callable, Mapping, Sized
-from datetime import datetime, timedelta
 from typing import Any
 
 from jinja2.environment import Environment
@@ -16,18 +14,18 @@ from jinja2.runtime import Context, Undefined
 from jinja2.tests import TESTS
 from markupsafe import Markup
 
-from bridge.alarm import State
 from bridge.rendering import rewriting
-from bridge.rendering.draft import DRAFT, Literal, RunawayError
-from bridge.sources.places import place, product_name
-from bridge.rendering.words import STATES, duration_words, severity_word, time_words, width
+from bridge.rendering.draft import DRAFT, Literal, RunawayError, template_text
+from bridge.rendering.word_filters import word_filters
 
 MAX_NUMBER = 10_000  # of a filter's width, length or count
-FORMAT = re.compile(r"(?:[^%]|%[aAbBdHIjmMpSyYzZ%])*")  # strftime's without widths, which could be a thousand million
 
-PLAIN = """abs batch capitalize center count d default dictsort filesizeformat first float groupby int items last
-    length list lower map max min reject rejectattr reverse round select selectattr slice sort string title truncate
-    unique upper urlencode wordcount wordwrap""".split()  # jinja's own, given plain text
+PLAIN = (  # jinja's own, given plain text
+    "abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "filesizeformat", "first",
+    "float", "groupby", "int", "items", "last", "length", "list", "lower", "map", "max", "min", "reject",
+    "rejectattr", "reverse", "round", "select", "selectattr", "slice", "sort", "string", "title", "truncate",
+    "unique", "upper", "urlencode", "wordcount", "wordwrap",
+)  # fmt: skip
 NUMBERED = frozenset({"batch", "center", "round", "slice", "truncate", "wordwrap"})  # their numbers are bounded
 KEEPING = frozenset({"d", "default", "first", "last", "list", "reverse"})  # give back what they were given
 UNTESTED = frozenset({"escaped", "callable", "filter", "test"})
@@ -38,8 +36,7 @@ def filters() -> dict[str, Callable[..., Any]]:
     listed: dict[str, Callable[..., Any]] = {name: _paid(name, FILTERS[name]) for name in PLAIN}
     own: dict[str, Callable[..., Any]] = {
         "e": same, "escape": same, "forceescape": same, "trim": trim, "indent": indent, "replace": replace,
-        "join": join, "sum": total, "tojson": tojson, "datetime": datetime_words, "duration": duration,
-        "severity": severity, "state": state_word, "place": place_name, "product": product, "pad": pad,
+        "join": join, "sum": total, "tojson": tojson, **word_filters(),
         rewriting.JOINED: joined, rewriting.VALUE: value, rewriting.ITEMS: items, rewriting.SPEND: spend,
         rewriting.LITERAL: Literal, rewriting.PART: part,
     }  # fmt: skip
@@ -69,7 +66,7 @@ def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return paid
 
 
-def _weighed(function: Callable[..., Any]) -> Callable[..., Any]:
+def _weighed(function: Any) -> Callable[..., Any]:
     @functools.wraps(function)
     def weighed(*args: Any, **kwargs: Any) -> Any:
         draft = DRAFT.get()
@@ -130,7 +127,7 @@ def part(thing: Any, start: Any, stop: Any, step: Any) -> Any:
 def trim(text: Any, chars: str | None = None) -> Any:
     """Strip both ends; template text stays template text."""
     if isinstance(text, Markup):
-        return Markup(str(text).strip(chars))
+        return template_text(str(text).strip(chars))
     return DRAFT.get().text_of(text).strip(chars)
 
 
@@ -143,15 +140,16 @@ def indent(text: Any, width: int = 4, first: bool = False, blank: bool = False) 
     draft.spend_text(len(plain) + len(lines) * width)
     margin = " " * width
     moved = [margin + line if (line or blank) and (index or first) else line for index, line in enumerate(lines)]
-    return Markup("\n".join(moved)) if isinstance(text, Markup) else "\n".join(moved)
+    return template_text("\n".join(moved)) if isinstance(text, Markup) else "\n".join(moved)
 
 
-def replace(text: Any, old: str, new: str, count: int | None = None) -> str:
+def replace(text: Any, old: Any, new: Any, count: int | None = None) -> str:
     """Replace in a text."""
     draft = DRAFT.get()
     text, old, new = draft.text_of(text), draft.text_of(old), draft.text_of(new)
     draft.spend_text(len(text) + text.count(old) * len(new))
-    return text.replace(old, new, -1 if count is None else count)
+    replaced: str = text.replace(old, new, -1 if count is None else count)
+    return replaced
 
 
 def join(parts: Any, d: Any = "", attribute: str | int | None = None) -> str:
@@ -181,56 +179,4 @@ def tojson(thing: Any, indent: int | None = None) -> str:  # noqa: ARG001 - jinj
     """Write JSON; inside a JSON template it is part of it."""
     draft = DRAFT.get()
     text = draft.json_of(thing)
-    return Markup(text) if draft.is_json else text
-
-
-def datetime_words(moment: Any, form: str | None = None) -> Any:
-    """Say a time on the channel's clocks, in a form of strftime's."""
-    if not isinstance(moment, datetime):
-        return moment
-    zone = DRAFT.get().timezone
-    if form is None:
-        return time_words(moment, zone)
-    if len(form) > 200 or not FORMAT.fullmatch(form):
-        raise ValueError(f"datetime takes no such form: {form[:200]!r}")
-    return moment.astimezone(zone).strftime(form)
-
-
-def duration(span: Any) -> Any:
-    """Say a duration, or a number of seconds, in words."""
-    if isinstance(span, int | float) and abs(span) < 10**12:
-        span = timedelta(seconds=span)
-    return duration_words(span, DRAFT.get().language) if isinstance(span, timedelta) else span
-
-
-def severity(word: Any) -> Any:
-    """Say a severity in the channel's language."""
-    return severity_word(word, DRAFT.get().language) if isinstance(word, str) else word
-
-
-def state_word(state: Any) -> Any:
-    """Say a state in the channel's language, its sign before it."""
-    words = STATES[DRAFT.get().language]
-    return words[State(state)] if state in list(State) else state
-
-
-def place_name(region: Any) -> Any:
-    """Say a region's name and what was received: "Guangzhou (gz)"."""
-    if not isinstance(region, str):
-        return region
-    name = place(region, DRAFT.get().language)
-    return region if name == region else f"{name} ({region})"
-
-
-def product(name: Any) -> Any:
-    """Say a product's name in the channel's language."""
-    return product_name(name, DRAFT.get().language) if isinstance(name, str) else name
-
-
-def pad(text: Any, columns: int = 0) -> Any:
-    """Fill a text with blanks to a number of columns; ideographs take two."""
-    bound(columns)
-    draft = DRAFT.get()
-    plain = draft.text_of(text)
-    filling = " " * max(0, columns - width(plain))
-    return draft.joined([text, Markup(filling)]) if isinstance(text, Markup) else plain + filling
+    return template_text(text) if draft.is_json else text

@@ -28,34 +28,39 @@ class Library(BaseLoader):
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002
         """Read a template for jinja; raise TemplateNotFound where no root has it."""
-        for root in self._roots:
-            path = _inside(root, template)
-            if path is not None:
-                if path.stat().st_size > MAX_SOURCE:
-                    raise TemplateNotFound(template, f"{template} is larger than {MAX_SOURCE // 1024} KiB")
-                return path.read_text("utf-8"), str(path), lambda: True
-        raise TemplateNotFound(template, f"there is no template {template!r} in the directories of templates")
+        path = self.path_of(template)
+        if path is None:
+            raise TemplateNotFound(template, f"there is no template {template!r} in the directories of templates")
+        if path.stat().st_size > MAX_SOURCE:
+            raise TemplateNotFound(template, f"{template} is larger than {MAX_SOURCE // 1024} KiB")
+        return path.read_text("utf-8"), str(path), lambda: True
+
+    def path_of(self, template: str) -> Path | None:
+        """Give the file of a template; None where no root has it."""
+        return next((path for root in self._roots if (path := _inside(root, template))), None)
 
     def find(self, channel: ChannelView, route: RouteView, state: State) -> tuple[str, str] | None:
         """Name the template of a state and its format; None where no set has one."""
-        for name, form in _candidates(channel, route, state):
-            if any(_inside(root, name) for root in self._roots):
-                return name, form
+        for folder, told in _places(channel, route, state):
+            for root in self._roots:
+                for name, form in _names(folder, told, channel):
+                    if _inside(root, name):
+                        return name, form
         return None
 
 
-def _candidates(channel: ChannelView, route: RouteView, state: State) -> Iterator[tuple[str, str]]:
-    """List the names to look for, the best first.
-
-    The set decides before the state, the state before the format, the format before the language.
-    """
+def _places(channel: ChannelView, route: RouteView, state: State) -> list[tuple[str, str]]:
+    """List the sets to look in and for which state, the best first: the set decides before the state."""
     states = [state.value, State.TRIGGERED.value] if state is State.ESCALATED else [state.value]
-    languages = [f".{channel.language}", ""]
-    for name in dict.fromkeys(filter(None, (route.template, channel.template, channel.type))):
-        for told in states:
-            for form in channel.formats:
-                for language in languages:
-                    yield f"{name}/{told}{language}.{form}.j2", form
+    sets = dict.fromkeys(filter(None, (route.template, channel.template, channel.type)))
+    return [(name, told) for name in sets for told in states]
+
+
+def _names(folder: str, state: str, channel: ChannelView) -> Iterator[tuple[str, str]]:
+    """List the names of one state's templates with their formats: the format decides before the language."""
+    for form in channel.formats:
+        yield f"{folder}/{state}.{channel.language}.{form}.j2", form
+        yield f"{folder}/{state}.{form}.j2", form
 
 
 def _inside(root: Path, name: str) -> Path | None:

@@ -10,6 +10,7 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,10 +18,9 @@ from typing import Any
 from jinja2.environment import Template
 from jinja2.exceptions import TemplateSyntaxError
 
-from bridge.alarm import State
 from bridge.message import Message
 from bridge.rendering.dialects import DIALECTS, Dialect
-from bridge.rendering.draft import DRAFT, TOKEN, Draft, Literal, Mention, Setting
+from bridge.rendering.draft import DRAFT, Draft, Literal, Mention, Setting
 from bridge.rendering.envelope import envelope, received
 from bridge.rendering.library import Library, builtin_templates
 from bridge.rendering.plain import plain_text
@@ -95,18 +95,15 @@ class Renderer:
             payload = dialect.payload(_parsed(rendered, draft), draft, plain)
         finally:
             DRAFT.reset(held)
-        text = payload.get("text") if form == "slack.json" else None
-        return Message(text=text or plain, plain=plain, payload=payload)
+        text = payload["text"] if form == "slack.json" else plain
+        return Message(text=text, plain=plain, payload=payload)
 
     def _problem(self, error: Exception, name: str) -> str:
         words = " ".join(str(error).split())[:MAX_WORDS] or type(error).__name__
         if isinstance(error, TemplateSyntaxError):
             return f"{error.filename or name}:{error.lineno}: {error.message or words}"
-        file, line = _place(error.__traceback__) or (self._file_of(name), 1)
+        file, line = _place(error.__traceback__) or (self._library.path_of(name) or name, 1)
         return f"{file}:{line}: {words}"
-
-    def _file_of(self, name: str) -> str:
-        return self._library.get_source(self._sandbox, name)[1]
 
 
 def _run(template: Template, telling: Telling, draft: Draft) -> str:
@@ -118,7 +115,7 @@ def _run(template: Template, telling: Telling, draft: Draft) -> str:
             "channel": telling.channel,
             "delivery_id": telling.delivery_id,
             "event_id": str(telling.event.id),
-            "callback": received(telling.body),
+            "callback": received(telling.body)[0],
         }
     )
     return draft.concat(template.root_render_func(context))
@@ -163,11 +160,11 @@ def _no_constant(name: str) -> Any:
 
 
 def _quoted(text: str, draft: Draft) -> str:
-    """Give a value outside JSON's strings its quotes; a template's own punctuation stands as it is."""
+    """Give values outside JSON's strings their quotes; a template's own punctuation stands as it is."""
     if text.startswith('"'):
         return text
-    values = [draft.value_of(token) for token in TOKEN.findall(text)]
-    return "".join(values) if all(isinstance(value, Literal) for value in values) else f'"{text}"'
+    runs = groupby(text, lambda token: isinstance(draft.value_of(token), Literal))
+    return "".join("".join(map(draft.value_of, run)) if is_literal else f'"{"".join(run)}"' for is_literal, run in runs)
 
 
 def _place(traceback: TracebackType | None) -> tuple[str, int] | None:

@@ -1,19 +1,19 @@
-"""The environment that templates run in: everything they can do is counted, and nothing they print escapes the draft."""
+"""The environment that templates run in: all they do is counted, and nothing they print escapes the draft."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from jinja2 import nodes
+from jinja2.environment import Template, TemplateModule
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.loaders import BaseLoader
 from jinja2.runtime import BlockReference, ChainableUndefined, Context, LoopContext, Macro, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.environment import Template, TemplateModule
 from jinja2.utils import Namespace, pass_context
 from markupsafe import Markup
 
-from bridge.rendering.draft import DRAFT, MAX_DEPTH, RunawayError
+from bridge.rendering.draft import DRAFT, MAX_DEPTH, RunawayError, template_text
 from bridge.rendering.filters import bound, filters, tests
 from bridge.rendering.rewriting import Rewriter
 from bridge.rendering.telling import ChannelView, RouteView
@@ -23,20 +23,24 @@ MAX_RANGE = 10_000  # items
 MAX_BITS = 4096  # of a whole number
 STEPS_OF_A_LOAD = 200  # an include or import; so a template that includes itself ends
 
-TEXT_METHODS = frozenset(
-    """capitalize casefold count endswith find index isalnum isalpha isascii isdecimal isdigit islower isnumeric isspace
-    istitle isupper join lower lstrip partition removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip
-    split splitlines startswith strip swapcase title upper""".split()
-)
+TEXT_METHODS = frozenset({
+    "capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal",
+    "isdigit", "islower", "isnumeric", "isspace", "istitle", "isupper", "join", "lower", "lstrip", "partition",
+    "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "split",
+    "splitlines", "startswith", "strip", "swapcase", "title", "upper",
+})  # fmt: skip
 READABLE: tuple[tuple[type, frozenset[str]], ...] = (
     (dict, frozenset({"get", "items", "keys", "values"})),
     (list, frozenset({"count", "index"})),
     (tuple, frozenset({"count", "grouper", "index", "list"})),
-    (datetime, frozenset("day hour isoformat isoweekday minute month second timestamp weekday year".split())),
+    (datetime, frozenset({
+        "day", "hour", "isoformat", "isoweekday", "minute", "month", "second", "timestamp", "weekday", "year",
+    })),
     (timedelta, frozenset({"days", "seconds", "total_seconds"})),
-    (LoopContext, frozenset(
-        """changed cycle depth depth0 first index index0 last length nextitem previtem revindex revindex0""".split()
-    )),
+    (LoopContext, frozenset({
+        "changed", "cycle", "depth", "depth0", "first", "index", "index0", "last", "length", "nextitem", "previtem",
+        "revindex", "revindex0",
+    })),
     (Macro, frozenset({"arguments", "caller", "catch_kwargs", "catch_varargs", "name"})),
     (BlockReference, frozenset({"super"})),
 )  # fmt: skip
@@ -82,7 +86,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=-1,
         )
         self.filters = filters()
-        self.tests = tests()
+        self.tests = tests()  # type: ignore[assignment]  # jinja says less than it takes
         self.globals = {"range": bounded_range, "dict": dict, "namespace": Namespace}
 
     @staticmethod
@@ -110,6 +114,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Read an attribute or key, of what may be read."""
         if isinstance(obj, str):
             return self._text_method(obj, attribute)
+        if isinstance(obj, Absent):
+            return obj
         result = super().getattr(obj, attribute)
         return Absent(obj=obj, name=attribute) if type(result) is Unknown and isinstance(obj, LENIENT) else result
 
@@ -119,6 +125,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         obj, argument = draft.plain(obj) if isinstance(obj, str) else obj, draft.plain(argument)
         if isinstance(obj, str) and isinstance(argument, str):
             return self._text_method(obj, argument)
+        if isinstance(obj, Absent):
+            return obj
         result = super().getitem(obj, argument)
         return Absent(obj=obj, name=str(argument)) if type(result) is Unknown and isinstance(obj, LENIENT) else result
 
@@ -141,19 +149,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Refuse to read an attribute that is not listed."""
         raise SecurityError(f"{attribute} of {type(obj).__name__} cannot be read in a template")
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PLW3201 - jinja's
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what a template calls, counted and no deeper than MAX_DEPTH."""
         draft = DRAFT.get()
         draft.spend(1)
-        if "caller" in kwargs and not isinstance(__obj, Macro):
+        if "caller" in kwargs and not isinstance(obj, Macro):
             raise SecurityError("only a macro can be called by a call block")
-        if isinstance(__obj, LoopContext):
-            args = (__self.filters[" items"](args[0]), *args[1:]) if args else args
+        if isinstance(obj, LoopContext):
+            args = (self.filters[" items"](args[0]), *args[1:]) if args else args
         draft.depth += 1
         if draft.depth > MAX_DEPTH:
             raise RunawayError(f"calls itself more than {MAX_DEPTH} deep")
         try:
-            return __context.call(__obj, *args, **kwargs)
+            return context.call(obj, *args, **kwargs)
         finally:
             draft.depth -= 1
 
@@ -174,9 +182,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 @pass_context
-def _printed(context: Context, value: Any) -> Markup:  # noqa: ARG001 - the context keeps jinja from printing at compile time
+def _printed(context: Context, value: Any) -> Markup:  # noqa: ARG001 - keeps jinja from printing when it compiles
     if isinstance(value, TemplateModule):
-        value = Markup(str(value))
+        value = template_text(str(value))
     return DRAFT.get().printed(value)
 
 

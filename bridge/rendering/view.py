@@ -9,10 +9,11 @@ from bridge.rendering import facts
 from bridge.rendering.plain import received_text
 from bridge.rendering.telling import Telling
 
-TAKEN_OVER = frozenset(
-    """kind policy_id policy_name policy_type policy_type_name namespace region product metric metric_label event
-    event_label object_id object_name app_id uin subject condition operator threshold value unit period url raw""".split()
-)  # as the callback has them
+TAKEN_OVER = frozenset({  # as the callback has them
+    "kind", "policy_id", "policy_name", "policy_type", "policy_type_name", "namespace", "region", "product",
+    "metric", "metric_label", "event", "event_label", "object_id", "object_name", "app_id", "uin", "subject",
+    "condition", "operator", "threshold", "value", "unit", "period", "url", "raw",
+})  # fmt: skip
 
 
 class AlarmView:

@@ -73,7 +73,10 @@ def width(text: str) -> int:
     """Count the columns that a text takes on a terminal: two for an ideograph, none for a combining mark."""
     if text.isascii():
         return len(text)
-    return sum(
-        2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
-        for letter in text
-    )
+    return sum(_columns(letter) for letter in text)
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -72,7 +72,7 @@ class _Walk:
 
     def message(self, tree: dict[str, Any]) -> dict[str, Any]:
         """Write the top level."""
-        message = {}
+        message: dict[str, Any] = {}
         for key, item in tree.items():
             if key == "text" and isinstance(item, str):
                 message[key] = text(item, self._draft)

@@ -13,7 +13,7 @@ def text(rendered: str, draft: Draft) -> str:
     return "\n".join(line.rstrip() for line in full.split("\n")).strip("\n")
 
 
-def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:
+def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:  # noqa: ARG001 - it takes none
     """Refuse: a terminal takes no JSON."""
     raise ValueError("a terminal takes no JSON")
 
