@@ -50,10 +50,12 @@ clean:  ## remove what the others made
 		exit 1; }
 
 $(RUNS): requirements/run.txt pyproject.toml | .venv/bin/python
+	@echo 'Installing what the bridge needs into .venv …'
 	@$(PIP) -r requirements/run.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(DEVELOPS): requirements/develop.txt $(RUNS)
+	@echo 'Installing what checks and tests need into .venv …'
 	@$(PIP) -r requirements/develop.txt
 	@touch $@

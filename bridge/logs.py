@@ -1,7 +1,7 @@
 """One line for each thing done, and no secret in any of them.
 
 `structlog.get_logger()` and the standard library's loggers (slack_sdk, aiohttp, alembic, asyncio, warnings) end in
-the same sink. It makes a whole line of the fields, takes the secrets out of the *finished* line, so that none gets by
+the same sink; of libraries only warnings are heard, unless the level is debug. The sink makes a whole line of the fields, takes the secrets out of the *finished* line, so that none gets by
 in a nested value or a traceback, and writes it in one piece. A log never fails: what cannot be written is dropped.
 """
 
@@ -136,7 +136,7 @@ def _take_over_standard_logging(sink: _Sink) -> None:
     for handler in [old for old in root.handlers if isinstance(old, _Handler)]:
         root.removeHandler(handler)
     root.addHandler(_Handler(sink))
-    root.setLevel(sink.level)
+    root.setLevel(sink.level if sink.level <= LEVELS["debug"] else max(sink.level, LEVELS["warning"]))
     logging.getLogger("aiohttp.access").disabled = True  # it would show the tokens of callback URLs
     logging.captureWarnings(capture=True)
 
