@@ -1,8 +1,9 @@
 """One line for each thing done, and no secret in any of them.
 
 `structlog.get_logger()` and the standard library's loggers (slack_sdk, aiohttp, alembic, asyncio, warnings) end in
-the same sink; of libraries only warnings are heard, unless the level is debug. The sink makes a whole line of the fields, takes the secrets out of the *finished* line, so that none gets by
-in a nested value or a traceback, and writes it in one piece. A log never fails: what cannot be written is dropped.
+the same sink; of libraries only warnings are heard, unless the level is debug. The sink makes a whole line of the
+fields, takes the secrets out of the *finished* line, so that none gets by in a nested value or a traceback, and writes
+it in one piece. A log never fails: what cannot be written is dropped.
 """
 
 import json
