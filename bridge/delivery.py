@@ -7,9 +7,10 @@ under way (a chat) or many (a machine). An attempt is over when its result is on
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -30,6 +31,7 @@ from bridge.store import PAGE, ChannelState, Result, StoreError, Told
 MOST_LOADED = 1000  # deliveries of one channel in memory
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
+SETTLE_SECONDS = 1.0  # for results to reach the disk when the bridge stops
 STORE_RETRY_SECONDS = 1.0
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
 UPDATES_ONLY = frozenset({State.REPLACED})  # told by an update or, in a chat, not at all
@@ -52,8 +54,8 @@ class Outbox(Protocol):
         """Store that a step is about to be made."""
         ...
 
-    async def finish(self, result: Result) -> None:
-        """Store how an attempt ended."""
+    def finish(self, result: Result) -> Awaitable[None]:
+        """Store how an attempt ended; done when it is on disk."""
         ...
 
     async def keep(self, state: ChannelState) -> None:
@@ -99,7 +101,8 @@ class Worker:
         self._window = Window(1, 1) if post.one_by_one else Window()
         self._spacing = Spacing(post.rate)
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # requests under way
+        self._settling: set[asyncio.Future[None]] = set()  # answered, and not yet on disk
         self._after = 0  # the highest delivery id read
         self._more = True  # there may be more on disk
         self._stopping = False
@@ -133,7 +136,9 @@ class Worker:
             for task in late:
                 task.cancel()
             if late:
-                await asyncio.wait(late, timeout=1)
+                await asyncio.wait(late, timeout=SETTLE_SECONDS)
+        if self._settling:
+            await asyncio.wait(self._settling, timeout=SETTLE_SECONDS)
         await self._post.channel.close()
 
     async def _load(self) -> None:
@@ -163,7 +168,7 @@ class Worker:
 
     def _next(self) -> Delivery | None:
         """Take the next delivery that may be attempted now."""
-        if self._stopping:
+        if self._stopping or len(self._settling) >= self._window.limit:
             return None
         if self._hands_over:
             return self._lanes.take(self._clock.now())
@@ -182,6 +187,35 @@ class Worker:
             if self._more and len(self._lanes) < MOST_LOADED // 2:
                 self._wake.set()
             delivery = self._next() if len(self._tasks) <= self._window.limit else None
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        """Make one attempt and have its result stored; its alarm is under way until that is done."""
+        try:
+            result = await self._result(delivery)
+        except StoreError:
+            await self._clock.sleep(STORE_RETRY_SECONDS)
+            self._lanes.hold(delivery, self._clock.now())
+            return
+        report(result, self._metrics)
+        storing = asyncio.ensure_future(self._outbox.finish(result))
+        self._settling.add(storing)
+        storing.add_done_callback(partial(self._settled, result))
+
+    def _settled(self, result: Result, storing: asyncio.Future[None]) -> None:
+        """Let the next delivery of an alarm come, now that the result of this one is on disk."""
+        self._settling.discard(storing)
+        if storing.cancelled():
+            return
+        if storing.exception() is not None:
+            log.error("a result could not be stored", channel=self._post.name, exc_info=storing.exception())
+            self._lanes.hold(result.delivery, self._clock.now())
+        elif result.state is DeliveryState.WAITING:
+            self._lanes.hold(as_stored(result), self._clock.now())
+        else:
+            self._lanes.done(result.delivery, self._clock.now())
+        self._start_what_may()
+        if not self._tasks or self._lanes.next_due() is not None:
+            self._wake.set()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -208,21 +242,6 @@ class Worker:
                 await self._wake.wait()
         except TimeoutError:
             self._more = True  # a look at the disk as well: a page that could not be read is not forgotten
-
-    async def _attempt(self, delivery: Delivery) -> None:
-        """Make one attempt and store how it ended."""
-        try:
-            result = await self._result(delivery)
-        except StoreError:
-            await self._clock.sleep(STORE_RETRY_SECONDS)
-            self._lanes.hold(delivery, self._clock.now())
-            return
-        report(result, self._metrics)
-        await self._outbox.finish(result)
-        if result.state is DeliveryState.WAITING:
-            self._lanes.hold(as_stored(result), self._clock.now())
-        else:
-            self._lanes.done(delivery, self._clock.now())
 
     async def _result(self, delivery: Delivery) -> Result:
         """Decide on, and make, the call that a delivery is."""

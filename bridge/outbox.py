@@ -1,6 +1,7 @@
 """The store as the workers see it: reads in a thread of their own, writes through the one writer."""
 
 import asyncio
+from collections.abc import Awaitable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -32,9 +33,9 @@ class StoreOutbox:
         """Store that a step is about to be made; raise StoreUnavailable."""
         await self._writer.begin(delivery_id)
 
-    async def finish(self, result: Result) -> None:
+    def finish(self, result: Result) -> Awaitable[None]:
         """Store how an attempt ended, as soon as the store takes it."""
-        await self._writer.finish(result)
+        return self._writer.finish(result)
 
     async def keep(self, state: ChannelState) -> None:
         """Store the channel's pause, where the store takes it: a pause is no reason to stop."""

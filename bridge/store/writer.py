@@ -59,9 +59,9 @@ class Writer:
             raise Overloaded(f"the store did not take it within {WAIT_SECONDS:g} s") from error
         return judgement
 
-    async def finish(self, result: Result) -> None:
-        """Store how an attempt ended; waits as long as the store takes."""
-        await self._put(self._results, result)
+    def finish(self, result: Result) -> asyncio.Future[None]:
+        """Store how an attempt ended, however long the store takes; the future is done when it is on disk."""
+        return self._put(self._results, result)
 
     async def begin(self, delivery_id: int) -> None:
         """Store that a step is about to be made; raise StoreUnavailable."""
