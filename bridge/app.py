@@ -8,6 +8,7 @@ more, what is under way is finished, results are stored, and the rest waits on d
 import asyncio
 import hashlib
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -141,14 +142,18 @@ async def _stop_workers(workers: Iterable[Worker]) -> None:
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, address: Address) -> str:
-    """Open a listener; give its address as bound."""
+    """Open a listener; give its address as bound; raise OSError in words."""
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=HANDLER_SECONDS, lingering_time=1
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, address.host, address.port, backlog=BACKLOG)
-    await site.start()
+    try:
+        await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG).start()
+    except OSError as error:
+        number = error.errno or 0
+        words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
+        raise OSError(f"cannot listen on {address}: {words}") from error
     return str(Address(host=address.host, port=runner.addresses[0][1]))
 
 
