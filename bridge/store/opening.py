@@ -20,7 +20,7 @@ from sqlalchemy.exc import DatabaseError
 
 from bridge.clock import Clock
 from bridge.store.schema import metadata
-from bridge.store.store import Store, reason_of
+from bridge.store.store import Store, cause_of
 from bridge.store.work import StoreError
 
 BUSY_SECONDS = 5  # how long another process's write is waited for
@@ -61,8 +61,9 @@ def open_store(path: Path, clock: Clock, random: Random) -> Store:
     The caller holds the file's `Lock`.
     """
     try:
+        look(path)
         writing = engine(path, "IMMEDIATE")
-        migrate(writing, path)
+        migrate(writing)
         return Store(writing, engine(path, "DEFERRED"), clock, random)
     except DatabaseError as error:
         raise StoreError(_words(path, error)) from error
@@ -95,22 +96,36 @@ def _prepare(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {setting}")
 
 
-def migrate(writing: Engine, path: Path) -> None:
-    """Bring the tables up to date; raise StoreError for a newer or foreign database."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
+def look(path: Path) -> None:
+    """Read whose database it is; raise StoreError for a newer or foreign one, in which nothing was changed yet."""
+    reading = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    try:
+        with reading.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = {revision.revision for revision in ScriptDirectory.from_config(_migrations()).walk_revisions()}
+            if current is not None and current not in known:
+                raise StoreError(
+                    f"{path} was written by a newer alarm-bridge (its tables are {current}); "
+                    "use that one again, or a new store"
+                )
+            if current is None and _is_foreign(connection):
+                raise StoreError(f"{path} is a database of another program; give alarm-bridge a store of its own")
+    finally:
+        reading.dispose()
+
+
+def migrate(writing: Engine) -> None:
+    """Bring the tables up to date."""
+    config = _migrations()
     with writing.begin() as connection:
-        context = MigrationContext.configure(connection)
-        current = context.get_current_revision()
-        if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
-            raise StoreError(
-                f"{path} was written by a newer alarm-bridge (its tables are {current}); use that one again, or a new store"
-            )
-        if current is None and _is_foreign(connection):
-            raise StoreError(f"{path} is a database of another program; give alarm-bridge a store of its own")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _is_foreign(connection: Any) -> bool:
@@ -120,7 +135,7 @@ def _is_foreign(connection: Any) -> bool:
 
 
 def _words(path: Path, error: DatabaseError) -> str:
-    said = reason_of(error)
+    said = cause_of(error)
     if "not a database" in said:
         return f"{path} is not a database; move it away, or give alarm-bridge another store"
     if "unable to open" in said:
@@ -129,4 +144,6 @@ def _words(path: Path, error: DatabaseError) -> str:
         return f"{path} may not be written by this user"
     if "locked" in said:
         return f"{path} is locked by another program"
-    return f"{path}: {said}"
+    if "malformed" in said:
+        return f"{path} is damaged; restore it from a backup, or give alarm-bridge another store"
+    return f"{path} cannot be used: {said}"

@@ -237,6 +237,10 @@ class Store:
 
 
 def reason_of(error: DBAPIError) -> str:
-    """Say what a database's error means, without the statement and its values."""
-    said = str(error.orig).splitlines()[0] if error.orig is not None and str(error.orig) else type(error).__name__
-    return f"the store cannot be written: {said}"
+    """Say why the store cannot be written, without the statement and its values."""
+    return f"the store cannot be written: {cause_of(error)}"
+
+
+def cause_of(error: DBAPIError) -> str:
+    """Give the database's own words, without the statement and its values."""
+    return str(error.orig).splitlines()[0] if error.orig is not None and str(error.orig) else type(error).__name__
