@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field
 
 from bridge.channels import KINDS
 from bridge.channels.http import trust
-from bridge.configuration.problems import ConfigError, KeyPath, Problem, did_you_mean, in_order, nearest
+from bridge.configuration.problems import ConfigError, KeyPath, Problem, beside, did_you_mean, in_order, nearest
 from bridge.configuration.references import check_references
 from bridge.configuration.secrets import secret_texts
 from bridge.configuration.source import Source, read
@@ -92,10 +92,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     _check_shape(source)
     check_references(source)
     channels, routes = _channels(source), _routes(source)
-    templates = _templates(source, top.templates if top else None)
+    templates = _templates(source)
     check_uses(source, templates)
     if source.problems or top is None:
-        raise ConfigError(source.problems)
+        raise ConfigError(source.problems, warnings=source.warnings, templates=templates)
     config = _assembled(source, path, top, channels, routes, templates)
     suspect(source, config.routes, channels)
     suspect_access(source, config.server, config.console)
@@ -158,14 +158,15 @@ def _routes(source: Source) -> tuple[RouteSettings, ...]:
     return tuple(route for route in found if route)
 
 
-def _templates(source: Source, given: Path | None) -> Path | None:
+def _templates(source: Source) -> Path | None:
     """Give the directory of the user's templates, which must exist if it is named."""
-    if given is None:
-        usual = source.base / "templates"
-        return usual if usual.is_dir() else None
-    if not given.is_dir():
-        source.wrong(("templates",), "is no directory")
-    return given
+    given = source.get("templates")
+    directory = beside(source.base, given.text if isinstance(given, Scalar) else "templates")
+    if not directory.is_dir():
+        if given:
+            source.wrong(("templates",), "is no directory")
+        return None
+    return directory
 
 
 def _assembled(

@@ -26,10 +26,14 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The config has mistakes: `problems`, in the file's order."""
+    """The config has mistakes: `problems`, in the file's order. `templates` is the user's directory, where known."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(
+        self, problems: Iterable[Problem], *, warnings: Iterable[Problem] = (), templates: Path | None = None
+    ) -> None:
         self.problems = tuple(in_order(problems))
+        self.warnings = tuple(in_order(warnings))
+        self.templates = templates
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

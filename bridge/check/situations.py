@@ -1,0 +1,71 @@
+"""Every built-in sample in every state that it can be told in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from bridge import samples, sources
+from bridge.alarm import Alarm, ReadingKind, State
+from bridge.episode import Event
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)  # the samples are older than that
+STATES = (State.TRIGGERED, State.REPEAT, State.RECOVERED, State.ESCALATED, State.EXPIRED, State.CLOSED, State.REPLACED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A callback and what happened."""
+
+    sample: str
+    body: bytes
+    alarm: Alarm | None
+    event: Event
+
+
+def situations() -> Iterator[Situation]:
+    """Give each sample in each state, with and without what a state may have."""
+    for name in samples.names():
+        body = samples.body(name)
+        reading = sources.read(body, NOW)
+        if reading.kind is not ReadingKind.VERIFICATION:
+            events = _events(reading.alarm) if reading.alarm else _unrecognised()
+            yield from (Situation(sample=name, body=body, alarm=reading.alarm, event=event) for event in events)
+
+
+def _events(alarm: Alarm) -> Iterator[Event]:
+    plain = replace(
+        _event(State.TRIGGERED),
+        key=alarm.key,
+        episode_id=1,
+        number=1,
+        occurred_at=alarm.occurred_at,
+        started_at=alarm.started_at or alarm.occurred_at,
+        severity=alarm.severity,
+    )
+    for state in STATES:
+        yield replace(plain, state=state)
+    yield replace(plain, again=True, severity="serious")
+    yield replace(plain, state=State.REPEAT, repeat_count=3)
+    yield replace(plain, state=State.ESCALATED, severity="serious", previous_severity="warn")
+    yield replace(plain, state=State.RECOVERED, recovered_at=NOW, repeat_count=3)
+    yield replace(plain, state=State.RECOVERED, recovered_at=NOW, started_at=None, unheard=True)
+    yield replace(plain, state=State.REPLACED, successor=2)
+
+
+def _unrecognised() -> Iterator[Event]:
+    yield _event(State.UNRECOGNISED)
+    yield replace(_event(State.UNRECOGNISED), repeat_count=3)
+
+
+def _event(state: State) -> Event:
+    return Event(
+        id=1,
+        state=state,
+        episode_id=0,
+        number=0,
+        key="",
+        callback_id=1,
+        created_at=NOW,
+        received_at=NOW,
+        occurred_at=NOW,
+    )

@@ -1,0 +1,172 @@
+"""Templates, rendered with every sample in every state; a mistake has the template's own file and line."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.alarm import State
+from bridge.channels import KINDS
+from bridge.check.limits import refusal
+from bridge.check.situations import Situation, situations
+from bridge.check.uses import Use
+from bridge.composing import alarm_of
+from bridge.config import Problem
+from bridge.configuration.problems import did_you_mean
+from bridge.rendering import Renderer, Telling, TemplateError, builtin_templates
+from bridge.rendering.draft import RunawayError
+from bridge.rendering.view import AlarmView
+
+NAMES = ("alarm", "state", "route", "channel", "delivery_id", "event_id", "callback")  # what a template is given
+PLACE = re.compile(r"(.*?):(\d+): (.*)", re.DOTALL)
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """What is wrong with a template, and where."""
+
+    file: str
+    line: int
+    column: int
+    words: str
+
+
+def render_all(own: Path | None, uses: Iterable[Use], below: Path) -> list[Problem]:
+    """Render each use in each situation; the user's `own` files are named as paths under `below`.
+
+    A mistake is told once, with the first situation that shows it.
+    """
+    trial = _Trial(own, below)
+    told = list(situations())
+    for use in uses:
+        for situation in told:
+            trial.render(use, situation)
+    return list(trial.problems.values())
+
+
+def misnamed(own: Path | None, below: Path) -> Iterator[Problem]:
+    """Warn of files whose names are nearly, but not quite, those of messages."""
+    for file in sorted(own.glob("*/*.j2")) if own else ():
+        hint = _misnamed(*file.name.removesuffix(".j2").split(".", 1))
+        if hint:
+            text = f"no message will ever use a file of this name{hint}"
+            yield Problem(file=_shown(str(file), own, below), text=text)
+
+
+def _misnamed(state: str, rest: str = "") -> str:
+    """Say what the name should be; empty where it is right, or no message's at all (layout.j2)."""
+    forms = sorted({form for kind in KINDS.values() for form in kind.formats})
+    if state not in set(State):
+        return did_you_mean(state, State)
+    language, _, form = ("en", "", rest) if rest in forms else rest.partition(".")
+    if form not in forms:
+        return f"; the formats are {', '.join(forms)}"
+    return "" if language in LANGUAGES else f"; the languages are {' and '.join(LANGUAGES)}"
+
+
+class _Trial:
+    """Renders, and keeps what was wrong. What was rendered alike before is not rendered again."""
+
+    def __init__(self, own: Path | None, below: Path) -> None:
+        self.problems: dict[Mistake, Problem] = {}
+        self._own = own
+        self._below = below
+        self._renderer = Renderer(own)
+        self._done: set[tuple[object, ...]] = set()
+        self._runaways: set[str] = set()  # one look was long enough
+
+    def render(self, use: Use, situation: Situation) -> None:
+        telling = _telling(use, situation)
+        template = self._renderer.template_of(telling)
+        key = (template, situation.sample, situation.event, *_matters(telling))
+        if template is None or template in self._runaways or key in self._done:
+            return
+        if use.only and not template.startswith(f"{use.only}/"):
+            return
+        self._done.add(key)
+        mistake = self._mistake(telling, template)
+        if mistake and mistake not in self.problems:
+            self.problems[mistake] = self._problem(mistake, use, situation)
+
+    def _mistake(self, telling: Telling, template: str) -> Mistake | None:
+        try:
+            message = self._renderer.render(telling, strict=True)
+        except TemplateError as error:
+            if isinstance(error.__cause__, RunawayError):
+                self._runaways.add(template)
+            found = PLACE.fullmatch(str(error))
+            file, line, words = (found[1], int(found[2]), found[3]) if found else (template, 1, str(error))
+            return Mistake(file=file, line=line, column=_column(file, line, words), words=_in_words(words))
+        refused = refusal(telling.channel.dialect, message.payload)
+        return Mistake(file=self._file_of(template), line=1, column=1, words=refused) if refused else None
+
+    def _problem(self, mistake: Mistake, use: Use, situation: Situation) -> Problem:
+        route = f' through the route "{use.route.name}"' if use.route else ""
+        return Problem(
+            file=_shown(mistake.file, self._own, self._below),
+            line=mistake.line,
+            column=mistake.column,
+            path=use.path,
+            text=f"{mistake.words} (told of {situation.sample} as {situation.event.state}{route})",
+        )
+
+    def _file_of(self, template: str) -> str:
+        roots = [*([self._own] if self._own else []), builtin_templates()]
+        return next((str(root / template) for root in roots if (root / template).is_file()), template)
+
+
+def _telling(use: Use, situation: Situation) -> Telling:
+    return Telling(
+        event=situation.event,
+        alarm=situation.alarm or alarm_of(situation.body, situation.event),
+        body=situation.body,
+        delivery_id="1",
+        channel=use.channel,
+        route=use.route_view(situation.event.state),
+    )
+
+
+def _matters(telling: Telling) -> tuple[object, ...]:
+    """Give what a template may decide by, beside the situation: of a route which keys it has, not their values."""
+    channel, route = telling.channel, telling.route
+    return (
+        channel.dialect,
+        channel.formats,
+        channel.language,
+        channel.timezone.key,
+        tuple(sorted(route.vars)),
+        bool(route.links),
+        route.mention,
+        bool(route.name),
+    )
+
+
+def _in_words(words: str) -> str:
+    """Name what is unknown as the template names it, with the nearest name there is."""
+    missing = re.search(r"'[\w.]*?(\w+)View object' has no attribute '(\w+)'", words)
+    if missing:
+        known = AlarmView.names() if missing[1] == "Alarm" else ("name", "template", "links", "vars", "mention", "type")
+        return f'{missing[1].lower()} has no "{missing[2]}"{did_you_mean(missing[2], known)}'
+    undefined = re.search(r"'(\w+)' is undefined", words)
+    if undefined:
+        return f'nothing is called "{undefined[1]}"{did_you_mean(undefined[1], NAMES)}'
+    return words.removesuffix(".")
+
+
+def _column(file: str, line: int, words: str) -> int:
+    """Find where in the line the mistake is: at the name that the words quote, else where code begins."""
+    try:
+        text = Path(file).read_text("utf-8").splitlines()[line - 1]
+    except (OSError, UnicodeDecodeError, IndexError):
+        return 1
+    code = min((text.find(sign) for sign in ("{{", "{%") if sign in text), default=0)
+    quoted = re.search(r"[\"']([\w.]+)[\"']", words)
+    name = re.compile(rf"\b{re.escape(quoted[1])}\b").search(text, code) if quoted else None
+    return (name.start() if name else code) + 1
+
+
+def _shown(file: str, own: Path | None, below: Path) -> str:
+    """Name the user's file beside the config as the config itself was named."""
+    base = below.absolute()
+    return str(below / Path(file).relative_to(base)) if own and Path(file).is_relative_to(base) else file
