@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
-from bridge.commands import render, route, samples, send, serve
+from bridge.commands import check, render, route, samples, send, serve
 from bridge.commands.output import PROBLEM, complain, say
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def options(
 
 
 app.command("serve")(serve.serve)
+app.command("check")(check.check)
 app.command("route")(route.route)
 app.command("render")(render.render)
 app.command("send")(send.send)
