@@ -10,21 +10,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from bridge.rendering.facts import duration, recovered_at, started_at
 from bridge.rendering.telling import Telling
 from bridge.rendering.visible import whole
 
 VERSION = 1
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
-DIGITS_TO_0 = bytes(ord("0") if chr(code).isdecimal() else code for code in range(256))
-MANY_DIGITS = b"0" * 19  # an integer that long may not fit; ten times as fast as a regular expression
 
 
 def envelope(telling: Telling, text: str) -> dict[str, Any]:
     """Build the body; `text` is the message as plain text. orjson can dump it, whatever the callback held."""
-    callback, is_strict = received(telling.body)
+    callback, is_strict = _callback(telling)
     event, alarm = telling.event, _alarm(telling, callback)
     return {
         "version": VERSION,
@@ -92,21 +88,27 @@ def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else moment.astimezone(zone).isoformat()
 
 
-def received(body: bytes) -> tuple[Any, bool]:
+def _callback(telling: Telling) -> tuple[Any, bool]:
+    """Give the callback so that it can be printed again, and whether all of it can be printed as it is.
+
+    An alarm was parsed already, with NaN and integers beyond 63 bits made texts; only lone
+    surrogates, which come as escapes, are left in it.
+    """
+    raw, body = telling.alarm.raw, telling.body
+    if isinstance(raw, dict) and b"\\ud" not in body and b"\\uD" not in body:
+        return raw, True
+    return received(body), False
+
+
+def received(body: bytes) -> Any:
     """Read a callback's JSON so that it can be printed again; give the text where it is none.
 
-    NaN, infinities and integers beyond 64 bits become text, lone surrogates U+FFFD. The second is
-    false where the body was not strict JSON, or may have held such an integer.
+    NaN, infinities and integers beyond 64 bits become text, lone surrogates U+FFFD.
     """
     try:
-        if MANY_DIGITS not in body.translate(DIGITS_TO_0):
-            return orjson.loads(body), True
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return clean(json.loads(body)), False
+        return clean(json.loads(body))
     except (ValueError, RecursionError):
-        return clean(body.decode("utf-8", "replace")), False
+        return clean(body.decode("utf-8", "replace"))
 
 
 def clean(value: Any) -> Any:

@@ -115,7 +115,7 @@ def _run(template: Template, telling: Telling, draft: Draft) -> str:
             "channel": telling.channel,
             "delivery_id": telling.delivery_id,
             "event_id": str(telling.event.id),
-            "callback": received(telling.body)[0],
+            "callback": received(telling.body),
         }
     )
     return draft.concat(template.root_render_func(context))
