@@ -4,6 +4,8 @@ import html
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge import samples, sources
@@ -23,9 +25,9 @@ FORMATS = {
 ENTITY = re.compile(r"<([^\s<>][^\n<>]*)>")  # what Slack takes for a link or a mention
 
 
-def channel(kind="terminal", **changes) -> ChannelView:
+def channel(kind="terminal", **changes: Any) -> ChannelView:
     formats, dialect = FORMATS[kind]
-    given = {"name": "ops", "type": kind, "timezone": SHANGHAI, "formats": formats, "dialect": dialect}
+    given: dict[str, Any] = {"name": "ops", "type": kind, "timezone": SHANGHAI, "formats": formats, "dialect": dialect}
     return ChannelView(**(given | changes))
 
 
@@ -37,10 +39,10 @@ def alarm_of(body: bytes) -> Alarm:
     return Alarm(status=Status.STATELESS, received_at=RECEIVED_AT, occurred_at=RECEIVED_AT, kind="", details=unread)
 
 
-def event_of(alarm: Alarm, state: State | None = None, **changes) -> Event:
+def event_of(alarm: Alarm, state: State | None = None, **changes: Any) -> Event:
     told = State.RECOVERED if alarm.status is Status.RECOVERED else State.TRIGGERED
     told = state or (told if alarm.kind else State.UNRECOGNISED)
-    given = {
+    given: dict[str, Any] = {
         "id": 7,
         "state": told,
         "episode_id": 0 if told is State.UNRECOGNISED else 5,
@@ -81,6 +83,12 @@ def telling_of(
 
 def with_alarm(telling: Telling, **changes) -> Telling:
     return replace(telling, alarm=replace(telling.alarm, **changes))
+
+
+@cache
+def builtin() -> Renderer:
+    """Give the renderer of the built-in templates, compiled once for all tests."""
+    return Renderer()
 
 
 def write(folder, files: dict[str, str]):

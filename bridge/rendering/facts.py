@@ -36,9 +36,13 @@ def object_title(alarm: Alarm) -> str:
 
 def dimension_pairs(alarm: Alarm, title: str) -> list[tuple[str, str]]:
     """List the dimensions that say more than the title does, nested ones by their inner names."""
-    return [
-        (key, text) for key, text in flat(alarm.dimensions) if key.lower() not in SHOWN_IN_TITLE and text not in title
+    pairs = [
+        (key, text) for key, text in flat(alarm.dimensions) if text not in title and key.lower() not in SHOWN_IN_TITLE
     ]
+    name = alarm.object_name
+    if name not in title and all(text != name for _, text in pairs):
+        pairs.insert(0, ("name", name))
+    return pairs
 
 
 def flat(values: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """A text whose values are still tokens: taken apart, each piece written for its place, fitted into a limit."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.rendering.draft import TOKEN, Draft
 
@@ -43,6 +43,7 @@ def units(text: str) -> int:
 
 def fit(parts: list[Piece], limit: int, measure: Callable[[str], int] = units) -> str:
     """Write the pieces within a limit: long values are shortened first, to one level; then the end is cut."""
+    parts = [replace(piece, text=piece.text[: limit + 1]) if len(piece.text) > limit else piece for piece in parts]
     text = "".join(piece.written for piece in parts)
     if measure(text) <= limit:
         return text
@@ -62,19 +63,19 @@ def water_level(sizes: list[int], room: int) -> int:
 def _shortened(piece: Piece, level: int, measure: Callable[[str], int]) -> Piece:
     if not piece.is_value or piece.is_whole or measure(piece.written) <= level:
         return piece
-    return Piece(cut(piece, level, measure), is_value=True)
+    return replace(piece, text=beginning(piece, level - len(CUT), measure) + CUT)
 
 
-def cut(piece: Piece, room: int, measure: Callable[[str], int]) -> str:
-    """Write as much of a piece as has room, its end marked; never half of an entity or a surrogate pair."""
-    low, high = 0, len(piece.text)
+def beginning(piece: Piece, room: int, measure: Callable[[str], int]) -> str:
+    """Give as much of a piece as has room when it is written: never half of an entity or a surrogate pair."""
+    low, high = 0, max(0, min(len(piece.text), room))  # each letter takes one unit or more
     while low < high:
         middle = (low + high + 1) // 2
-        if measure(piece.write(piece.text[:middle].rstrip())) <= room - len(CUT):
+        if measure(piece.write(piece.text[:middle].rstrip())) <= room:
             low = middle
         else:
             high = middle - 1
-    return piece.write(piece.text[:low].rstrip()) + CUT
+    return piece.text[:low].rstrip()
 
 
 def _kept(parts: list[Piece], limit: int, measure: Callable[[str], int]) -> str:
@@ -85,11 +86,9 @@ def _kept(parts: list[Piece], limit: int, measure: Callable[[str], int]) -> str:
     room = limit - len(CUT)
     for piece in parts:
         size = measure(piece.written)
-        if size <= room:
-            taken.append(piece.written)
-            room -= size
-            continue
-        if not piece.is_whole and room > 0:
-            taken.append(cut(piece, room, measure).removesuffix(CUT))
-        break
+        if size > room:
+            taken.append("" if piece.is_whole else piece.write(beginning(piece, room, measure)))
+            break
+        taken.append(piece.written)
+        room -= size
     return "".join(taken).rstrip() + CUT

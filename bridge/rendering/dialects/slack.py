@@ -91,17 +91,19 @@ class _Walk:
     def _attachment(self, entry: Any) -> Any:
         if not isinstance(entry, dict):
             return self._node(entry, "attachment", "")
-        return {
+        written = {
             key: self._blocks(item) if key == "blocks" and isinstance(item, list) else self._legacy(item, key)
             for key, item in entry.items()
         }
+        return {key: item for key, item in written.items() if item is not DROPPED}
 
     def _legacy(self, item: Any, key: str) -> Any:
         """Write what stands in an attachment: Slack reads mrkdwn in most of it."""
         if isinstance(item, list):
-            return [self._legacy(entry, key) for entry in item]
+            return [part for part in (self._legacy(entry, key) for entry in item) if part is not DROPPED]
         if isinstance(item, dict):
-            return {name: self._legacy(entry, name) for name, entry in item.items()}
+            parts = {name: self._legacy(entry, name) for name, entry in item.items()}
+            return {name: part for name, part in parts.items() if part is not DROPPED}
         if not isinstance(item, str) or key in ADDRESSES or key == "color":
             return self._node(item, "attachment", key)
         return self._fitted(item, slack_text.loose, MAX_DEFAULT)

@@ -1,0 +1,279 @@
+"""Slack's messages: whatever an alarm says, the payload is valid, says it, mentions nobody and links to nothing."""
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from bridge.alarm import State
+from bridge.rendering.dialects import DIALECTS, slack_text
+from bridge.rendering.dialects.pieces import Piece, beginning, fit, units, water_level
+from bridge.rendering.dialects.slack_text import JOINER
+from bridge.rendering.plain import plain_text
+from tests.test_rendering_support import builtin, entities_in, rendered, shown, telling_of, texts_in, with_alarm
+
+FIELDS = (
+    "policy_name", "policy_id", "policy_type_name", "metric_label", "object_name", "region", "product", "value", "threshold",
+    "unit", "operator", "dimension", "nested dimension", "dimension's name", "tag", "detail", "severity", "url",
+)  # fmt: skip
+HOSTILE = [
+    "<!channel>", "<!here|x>", "<@U012AB3CD>", "<#C012AB3CD>", "<!subteam^S012AB3CD>", "<https://evil.example|good>",
+    "<!date^1^{date}|x>", "&lt;!channel&gt;", "&amp;", "*_~`", "*a* _b_ ~c~ `d` ```e```", "> quoted", "a\n> b", "&gt; c",
+    "https://evil.example/x", "evil.example", "me@evil.example", "@here", "#general", ":warning:", "a:b:c", '"', "\\", '","x":"',
+    "\\u003c!channel>", "{{ 7*7 }}", "{% raw %}", "\x00", "\x1b[31m", "\ud800", "\u202e", "\U00100000\U00100001", "𝄞" * 20,
+    "漢" * 50, "<", ">", "|", "a|b", "<a", "b>", "'", "\t", "é́", "👩‍👩‍👧‍👦", JOINER, "\ufeff",
+]  # fmt: skip
+
+
+def hostile(telling, field, text):
+    alarm = telling.alarm
+    match field:
+        case "dimension":
+            return with_alarm(telling, dimensions={**alarm.dimensions, "vip": text})
+        case "nested dimension":
+            return with_alarm(telling, dimensions={**alarm.dimensions, "objDetail": {"IP": text}})
+        case "dimension's name":
+            return with_alarm(telling, dimensions={**alarm.dimensions, text: "x1y2"})
+        case "tag":
+            return with_alarm(telling, tags={"team": text})
+        case "detail":
+            return with_alarm(telling, details={"alias": text})
+    return with_alarm(telling, **{field: text})
+
+
+def looked_for(field, text):
+    """Give the form in which a reader meets a value: stripped, and without what no text can hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", "\ufffd").strip()
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from(FIELDS), st.one_of(st.sampled_from(HOSTILE), st.text(max_size=60)), st.sampled_from(["en", "zh"])
+)
+@example("policy_name", "<!channel>", "en")
+@example("url", "https://ok.example/?a=<b>|c d", "en")
+def test_any_text_in_any_field_is_shown_and_does_nothing(field, text, language):
+    telling = hostile(telling_of(kind="slack", language=language), field, text)
+
+    message = builtin().render(telling, strict=True)
+
+    assert message.payload is not None
+    payload = json.loads(json.dumps(message.payload).encode("utf-8"))
+    assert_slack_takes(payload)
+    assert entities_in(payload) == []
+    if field != "url" and not text.isspace():
+        seen = [shown(line) for line in texts_in(payload)]
+        wanted = looked_for(field, text).replace(JOINER, "")
+        assert any(wanted in line for line in seen) or any(f"{wanted[:20]}" in line for line in seen if "…" in line), (
+            seen,
+            wanted,
+        )
+
+
+def assert_slack_takes(payload):
+    blocks = payload["blocks"]
+    assert len(blocks) <= 50
+    assert [block.to_dict()["type"] for block in Block.parse_all(blocks)] == [block["type"] for block in blocks]
+    assert 0 < units(payload["text"]) <= 4000
+    assert "://" not in payload["text"]
+    for node in nodes_in(blocks):
+        if node.get("type") in {"mrkdwn", "plain_text"}:
+            assert 0 < units(node["text"]) <= 3000
+            assert node["type"] == "plain_text" or node["verbatim"] is True
+        for field in node.get("fields", []):
+            assert units(field["text"]) <= 2000
+        if node.get("type") == "button":
+            assert node["url"].startswith(("http://", "https://"))
+            assert not set(node["url"]) & set('<>|" ')
+
+
+def nodes_in(node):
+    if isinstance(node, list):
+        return [found for item in node for found in nodes_in(item)]
+    return [node, *(found for item in node.values() for found in nodes_in(item))] if isinstance(node, dict) else []
+
+
+@settings(max_examples=100)
+@given(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=80)))
+def test_the_plain_text_in_slack_says_everything_and_does_nothing(text):
+    telling = with_alarm(telling_of(kind="slack"), policy_name=text, object_name=text, dimensions={})
+
+    said = DIALECTS["slack"].plain(plain_text(telling), ())
+
+    assert entities_in({"text": said}) == []
+    assert "://" not in said
+    assert shown(said).replace(JOINER, "") == plain_text(telling).replace(JOINER, "").replace("\0", "\ufffd").strip()
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.DIGEST])
+@pytest.mark.parametrize("kind", ["slack", "slack_webhook"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_state_stays_within_slacks_limits_whatever_its_size(state, kind, language):
+    huge = "&<漢𝄞> " * 3000
+    telling = with_alarm(
+        telling_of(kind=kind, state=state, language=language, route={"mention": ("<!here>",), "links": {huge: "https://x.example/"}}),
+        policy_name=huge, policy_id=huge, metric_label=huge, object_name=huge, value=huge, threshold=huge, region=huge,
+        dimensions={f"key{number}": huge for number in range(200)}, details={"problem": huge}, tags={"a": huge},
+    )  # fmt: skip
+
+    message = builtin().render(telling, strict=True)
+
+    assert_slack_takes(message.payload)
+    assert entities_in(message.payload) == ["!here"]
+    assert sum(units(text) for text in texts_in(message.payload["blocks"])) <= 13_000
+    assert units(message.plain) <= 4000
+    assert message.plain.endswith("<!here>")
+    assert "…" in message.text or state is State.UNRECOGNISED
+
+
+def test_a_shortened_field_keeps_the_others_whole(tmp_path):
+    telling = with_alarm(telling_of(kind="slack"), policy_name="x" * 4000, policy_id="policy-1")
+    text = '{"text": "t", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*Policy* {{ alarm.policy_name }} ({{ alarm.policy_id }}) <https://x.example|more>"}}]}'
+
+    said = rendered(tmp_path, text, telling).payload["blocks"][0]["text"]["text"]
+
+    assert said.startswith("*Policy* xxxx")
+    assert said.endswith("xx… (policy-1) <https://x.example|more>")
+    assert units(said) == 3000
+
+
+def test_many_long_texts_come_down_to_one_level(tmp_path):
+    telling = with_alarm(telling_of(kind="slack"), policy_name="x" * 3000)
+    section = '{"type": "section", "text": {"type": "mrkdwn", "text": "{{ alarm.policy_name }}"}}'
+    text = f'{{"text": "t", "blocks": [{{"type": "header", "text": {{"type": "plain_text", "text": "Short"}}}}, {", ".join([section] * 6)}]}}'
+
+    blocks = rendered(tmp_path, text, telling).payload["blocks"]
+
+    assert [units(block["text"]["text"]) for block in blocks] == [5, *[1999] * 6]
+
+
+LINKS = {  # in the template: what of it goes out, with x = "<!channel>|a b", u = "https://ok.example/a b", v = "U01"
+    "<{{ x }}>": "&lt;!channel&gt;|a b",
+    "<{{ x }}|label>": "label",
+    "<{{ u }}|label>": "<https://ok.example/a%20b|label>",
+    "<{{ u }}>": "<https://ok.example/a%20b>",
+    "<{{ u }}|{{ x }}>": "<https://ok.example/a%20b|&lt;!channel&gt;¦a b>",
+    "<https://ok.example/{{ x }}|a>": "<https://ok.example/%3C!channel%3E%7Ca%20b|a>",
+    "<@{{ x }}>": f"@{JOINER}&lt;!channel&gt;|a b",
+    "<@{{ alarm.policy_id }}>": f"@{JOINER}U99",
+    "<!subteam^{{ alarm.policy_id }}>": "!subteam^U99",
+    "<@{{ route.vars.oncall }}>": "<@U01>",
+    "<!subteam^{{ route.vars.group }}|@dba>": "<!subteam^S01|@dba>",
+    "<@{{ route.vars.broken }}>": f"@{JOINER}U01&gt; &lt;!channel",
+    "<!here>": "<!here>",
+    "<{{ nothing }}|label>": "label",
+    "{{ route.mention }}": "<!here> <@U02>",
+    "{{ route.mention | join(', ') }}": "<!here>, <@U02>",
+    "{% for who in route.mention %}{{ who }};{% endfor %}": "<!here>;<@U02>;",
+    "{{ route.vars.oncall }} {{ route.vars.broken }}": "U01 U01&gt; &lt;!channel",
+    "a < {{ x }} > b": "a < &lt;!channel&gt;|a b > b",
+    "*{{ alarm.policy_id }}* _{{ alarm.metric }}_": "*U99* _disk_usage_",
+    "{{ '<!here>' }}": "&lt;!here&gt;",
+}
+
+
+@pytest.mark.parametrize("source", LINKS)
+def test_only_the_templates_own_links_and_the_configs_mentions_are_links_and_mentions(source, tmp_path):
+    telling = with_alarm(
+        telling_of(kind="slack", route={"mention": ("<!here>", "<@U02>"), "vars": {"oncall": "U01", "group": "S01", "broken": "U01> <!channel"}}),
+        policy_name="<!channel>|a b", url="https://ok.example/a b", policy_id="U99",
+    )  # fmt: skip
+    names = "{% set x, u = alarm.policy_name, alarm.url %}"
+    text = (
+        f'{names}{{"text": "t", "blocks": [{{"type": "section", "text": {{"type": "mrkdwn", "text": "{source}"}}}}]}}'
+    )
+
+    message = rendered(tmp_path, text, telling)
+
+    said = message.payload["blocks"][0]["text"]["text"]
+    assert said == LINKS[source].replace(f"@{JOINER}", "@")
+
+
+def test_what_would_let_slack_look_for_mentions_itself_is_taken_out(tmp_path):
+    text = '{"text": "{{ alarm.policy_name }}", "link_names": true, "parse": "full", "attachments": [{"color": "#f00", "text": "{{ alarm.policy_name }}", "title_link": "{{ alarm.policy_name }}"}]}'
+
+    payload = rendered(tmp_path, text, with_alarm(telling_of(kind="slack"), policy_name="@here <!here>")).payload
+
+    said = f"@{JOINER}here &lt;!here&gt;"
+    assert payload == {"text": said, "attachments": [{"color": "#f00", "text": said}]}
+
+
+@pytest.mark.parametrize(
+    ("block", "left"),
+    [
+        ('{"type": "section", "text": {"type": "mrkdwn", "text": "{{ nothing }}"}}', []),
+        ('{"type": "header", "text": {"type": "plain_text", "text": " {{ nothing }} "}}', []),
+        ('{"type": "section", "fields": [{"type": "mrkdwn", "text": "{{ nothing }}"}]}', []),
+        ('{"type": "section", "text": {"type": "mrkdwn", "text": ""}, "fields": [{"type": "mrkdwn", "text": "a"}]}',
+         [{"type": "section", "fields": [{"type": "mrkdwn", "text": "a", "verbatim": True}]}]),
+        ('{"type": "context", "elements": [{"type": "mrkdwn", "text": "{{ nothing }}"}]}', []),
+        ('{"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "a"}, "url": "{{ nothing }}"}]}', []),
+        ('{"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "a"}, "url": "javascript:{{ state }}"}]}', []),
+        ('{"type": "divider"}', [{"type": "divider"}]),
+    ],
+)  # fmt: skip
+def test_what_is_left_empty_is_dropped_with_its_block(block, left, tmp_path):
+    payload = rendered(tmp_path, f'{{"text": "t", "blocks": [{block}]}}', telling_of(kind="slack")).payload
+
+    assert payload == ({"text": "t", "blocks": left} if left else {"text": "t"})
+
+
+def test_a_message_without_text_gets_the_plain_one(tmp_path):
+    telling = telling_of(kind="slack")
+
+    message = rendered(tmp_path, '{"blocks": [{"type": "divider"}]}', telling)
+
+    assert message.payload == {"blocks": [{"type": "divider"}], "text": message.plain}
+
+
+def test_no_more_blocks_go_out_than_slack_takes(tmp_path):
+    text = (
+        '{"text": "t", "blocks": [{% for n in range(80) %}{"type": "divider"}{{ "," if not loop.last }}{% endfor %}]}'
+    )
+
+    assert len(rendered(tmp_path, text, telling_of(kind="slack")).payload["blocks"]) == 50
+
+
+def test_mrkdwn_alone_is_shortened_to_what_an_update_takes(tmp_path):
+    telling = with_alarm(telling_of(kind="slack_webhook"), policy_name="&𝄞" * 4000)
+
+    message = rendered(tmp_path, "*{{ alarm.policy_name }}* <https://x.example|more>", telling, form="mrkdwn")
+
+    assert message.payload is None
+    assert units(message.text) <= 4000
+    assert message.text.startswith("*&amp;𝄞&amp;𝄞")
+    assert message.text.endswith("… <https://x.example|more>".replace("… ", "…* "))
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(st.booleans(), st.text(alphabet="a&<>*𝄞漢 \n", max_size=40)), max_size=8), st.integers(20, 120)
+)
+def test_fitting_never_exceeds_the_limit_nor_cuts_an_entity(parts, limit):
+    pieces = [
+        Piece(text, slack_text.mrkdwn if is_value else str, is_value=is_value) for is_value, text in parts if text
+    ]
+
+    said = fit(pieces, limit)
+
+    assert units(said) <= limit
+    for part in said.split("&")[1:]:
+        if not any(not is_value and "&" in text for is_value, text in parts):
+            assert part.startswith(("amp;", "lt;", "gt;"))
+
+
+@given(st.lists(st.integers(0, 100), max_size=10), st.integers(0, 500))
+def test_the_water_level_uses_the_room_and_no_more(sizes, room):
+    level = water_level(sizes, room)
+
+    assert sum(min(size, level) for size in sizes) <= room
+    assert sum(min(size, level + 1) for size in sizes) > room or level >= max(sizes, default=0)
+
+
+def test_cutting_keeps_what_has_room():
+    assert beginning(Piece("a&b", slack_text.mrkdwn), 6, units) == "a&"
+    assert beginning(Piece("a&b", slack_text.mrkdwn), 5, units) == "a"
+    assert beginning(Piece("𝄞𝄞", slack_text.mrkdwn), 3, units) == "𝄞"
+    assert beginning(Piece("ab cd"), 3, units) == "ab"
