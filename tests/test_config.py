@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.alarm import Alarm, State, Status
-from bridge.config import ConfigError, load
+from bridge.config import ConfigError, Problem, load
 from bridge.configuration.yaml_tree import parse
 from bridge.message import Step
 from bridge.settings import Secret
@@ -366,3 +366,8 @@ def test_no_text_makes_the_parser_fail_but_with_a_mistake(text):
     assert (
         root is not None or mistakes or not text.strip() or text.lstrip().startswith(("#", "---", "...", "\ufeff", "%"))
     )
+
+
+def test_a_problem_is_one_line_whatever_stands_in_its_path():
+    problem = Problem(file="a  b.yaml", line=1, column=2, path="channels.x\n y\u2028z", text="is wrong")
+    assert str(problem) == "a  b.yaml:1:2: channels.x y z: is wrong"

@@ -1,5 +1,6 @@
 """Mistakes, each with file, line, path and words. Words never repeat a value: it may be a secret."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,7 +23,7 @@ class Problem:
     def __str__(self) -> str:
         where = [str(number) for number in (self.line, self.column) if number]
         parts = [":".join([self.file, *where]), *([self.path] if self.path else []), self.text]
-        return " ".join(": ".join(parts).split())
+        return re.sub(r"[\s\x85\u2028\u2029]*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", " ", ": ".join(parts))
 
 
 class ConfigError(Exception):

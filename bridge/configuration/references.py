@@ -20,6 +20,7 @@ def check_references(source: Source) -> None:
     taken: dict[str, int] = {}
     for path, name, node in walk(source.get("routes"), ("routes",)):
         _check_names(source, get(node, "channels"), (*path, "channels"), names)
+        _check_given(source, node, path)
         _check_match(source, get(node, "match"), (*path, "match"))
         _check_name(source, (*path, "name") if get(node, "name") else path, name, taken)
     _check_fallbacks(source, names)
@@ -53,6 +54,14 @@ def _check_name(source: Source, path: KeyPath, name: str, taken: dict[str, int])
     if name in taken:
         source.wrong(path, f"another route has this name, in line {taken[name]}")
     taken.setdefault(name, line)
+
+
+def _check_given(source: Source, route: MapNode, path: KeyPath) -> None:
+    """Refuse `match:` and `channels:` with nothing behind them: they would take, or be sent, everything."""
+    for key, words in (("match", "leave it out to match everything"), ("channels", "[] is nowhere")):
+        node = get(route, key)
+        if node is not None and is_null(node):
+            source.wrong((*path, key), f"has no value; {words}")
 
 
 def _check_match(source: Source, match: Node | None, path: KeyPath) -> None:

@@ -48,7 +48,7 @@ class Mistake:
     text: str
 
 
-class Unreadable(Exception):  # noqa: N818 - it is not an error of ours
+class Unreadable(Exception):
     """The rest of the file cannot be understood."""
 
     def __init__(self, mistake: Mistake) -> None:
