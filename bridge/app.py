@@ -186,7 +186,7 @@ def intake_of(config: Config, clock: Clock) -> Intake:
     return Intake(routes=config.routes, channels=plans, default_channels=config.default_channels, now=clock.now)
 
 
-def workers_of(  # noqa: PLR0913 - everything is handed on
+def workers_of(
     config: Config,
     outbox: StoreOutbox,
     *,

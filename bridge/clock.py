@@ -28,12 +28,15 @@ class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> datetime:
+        """Give the wall-clock time."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
+        """Give the time since some moment."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        """Wait."""
         await asyncio.sleep(seconds)
 
 

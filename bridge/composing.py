@@ -23,7 +23,7 @@ ROUTE_VIEWS = 1024  # kept, of routes and states
 log = structlog.get_logger()
 
 
-def composer(  # noqa: PLR0913 - a snapshot of the config's parts
+def composer(
     name: str,
     settings: ChannelSettings,
     *,

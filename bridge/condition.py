@@ -69,7 +69,7 @@ class Condition:
         self.state = ChannelState(name=before.name, paused_until=until, failures=failures, mark=before.mark)
         if before.broken_since is not None:
             log.warning("the channel is mended", channel=before.name, broken_since=before.broken_since.isoformat())
-            self._metrics.channel_broken(before.name, False)
+            self._metrics.channel_broken(before.name, self.is_broken)
         if before.paused_until is not EPOCH or until is not EPOCH:
             await self._keep(self.state)
 
@@ -85,7 +85,7 @@ class Condition:
             broken_since=self.state.broken_since or now,
             reason=reason,
         )
-        self._metrics.channel_broken(self.state.name, True)
+        self._metrics.channel_broken(self.state.name, self.is_broken)
         log.error("the channel is broken", channel=self.state.name, reason=reason, next_try_seconds=seconds)
         await self._keep(self.state)
 

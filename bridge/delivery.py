@@ -82,7 +82,7 @@ class Post:
 class Worker:
     """Empties one channel's queue."""
 
-    def __init__(  # noqa: PLR0913 - everything is handed in, nothing looked up
+    def __init__(
         self,
         post: Post,
         outbox: Outbox,

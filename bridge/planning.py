@@ -11,7 +11,7 @@ POST = (Step.POST,)
 TOLD_ONCE = (Step.UPDATE, Step.THREAD)  # an escalation is to be seen, and belongs to its alarm
 
 
-def steps_for(  # noqa: PLR0913 - each is a fact of its own
+def steps_for(
     state: State,
     *,
     kind: str,

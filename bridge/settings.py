@@ -32,6 +32,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
+        """Give the text, for those who must send it."""
         return self._text
 
     def __repr__(self) -> str:

@@ -36,10 +36,12 @@ class Sequence:
         self.fresh.clear()
 
     def next(self) -> int:
+        """Give an id: higher than all before."""
         self._last += 1
         return self._last
 
     def number(self) -> int:
+        """Give the next episode's number."""
         self._number += 1
         return self._number
 

@@ -10,14 +10,12 @@ from bridge.clock import milliseconds, moment
 from bridge.episode import Given
 from bridge.message import Delivery, DeliveryState, Step
 from bridge.store import rows, statements
-from bridge.store.prepared import Writes
 from bridge.store.ids import Sequence as Ids
+from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Queue, Queues, Result, Told
 
 
-def write_results(
-    connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes
-) -> frozenset[str]:
+def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> frozenset[str]:
     """Write how attempts ended; give the channels that have new work by it."""
     writes.finished.run(connection, [_finish_row(result) for result in results])
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
@@ -56,8 +54,11 @@ def _attempt_row(result: Result, attempt_id: int) -> rows.Row:
 
 
 def _write_message(connection: Connection, result: Result, ids: Ids) -> None:
-    """Keep what the platform says of a message it took."""
+    """Keep what the platform says of a new message; one that was updated is known already."""
     assert result.verdict is not None
+    told = read_message(connection, result.delivery.event.episode_id, result.delivery.channel)
+    if told is not None and told.receipt == result.verdict.receipt:
+        return
     message_id = ids.next()
     message = {
         "id": message_id,

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
@@ -46,7 +46,7 @@ class Lock:
                 f"another alarm-bridge serves from {path}; stop it first, or give this one a store of its own"
             ) from error
 
-    def __enter__(self) -> "Lock":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

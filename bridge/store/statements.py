@@ -84,7 +84,7 @@ waiting_deliveries = (  # one page of a channel's queue, with all that a message
     .limit(bindparam("most"))
 )
 begin_delivery = (  # said before a step is made that a second time would show twice
-    update(deliveries).where(deliveries.c.id == bindparam("id_")).values(state="begun")
+    update(deliveries).where(deliveries.c.id == bindparam("id_")).values(state=literal_column("'begun'"))
 )
 finish_delivery = (  # what became of an attempt
     update(deliveries)

@@ -96,7 +96,7 @@ class Writer:
             self._refuse(error, (*callbacks, *begun, *jobs))
             self._results.extendleft(reversed(results))
             await self._clock.sleep(PAUSE_SECONDS)
-        except Exception as error:  # noqa: BLE001 - the writer must survive whatever a job raises
+        except Exception as error:
             log.exception("the store failed")
             self._refuse(
                 StoreUnavailable(f"the store failed ({type(error).__name__})"), (*callbacks, *results, *begun, *jobs)

@@ -102,7 +102,7 @@ class CallbackListener:
             judgement = await self._record(Callback(body=body, received_at=received_at, reading=reading))
         except StoreError as error:
             self._metrics.callback("failed")
-            log.error("callback", outcome="failed", reason=str(error))
+            log.warning("callback", outcome="failed", reason=str(error))
             return _answer(503, reading.session_id, 1, "the store cannot take it now: send it again")
         self._metrics.callback(judgement.outcome)
         log_callback(reading, judgement)
