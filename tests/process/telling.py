@@ -11,7 +11,6 @@ OVER = "2026-11-01 08:00:00"
 
 def callback(number: int = 1, *, minutes: int = 0, over: bool = False, session: str = "", level: str = "") -> bytes:
     """Make a metric callback of the instance with this number, so many minutes into its episode, or at its end."""
-    instance = f"ins-{number:08d}"
     name = instance(number)
     conditions = {
         "metricName": "mem_usage",
