@@ -120,9 +120,10 @@ def test_each_state_stays_within_slacks_limits_whatever_its_size(state, kind, la
 
     message = builtin().render(telling, strict=True)
 
+    assert message.payload is not None
     assert_slack_takes(message.payload)
     assert entities_in(message.payload) == ["!here"]
-    assert sum(units(text) for text in texts_in(message.payload["blocks"])) <= 13_000
+    assert sum(map(units, texts_in(message.payload["blocks"]))) <= 13_000
     assert units(message.plain) <= 4000
     assert message.plain.endswith("<!here>")
     assert "…" in message.text or state is State.UNRECOGNISED

@@ -107,6 +107,13 @@ def rendered(folder, text: str, telling: Telling, *, form: str | None = None, st
     return Renderer(write(folder, files)).render(telling, strict=strict)
 
 
+def payload_of(telling: Telling) -> dict[str, Any]:
+    """Render with the built-in templates, and give what goes over the wire."""
+    payload = builtin().render(telling).payload
+    assert payload is not None
+    return dict(payload)
+
+
 def texts_in(node) -> list[str]:
     """List every text of a payload."""
     if isinstance(node, str):

@@ -27,7 +27,8 @@ TOKEN = re.compile("[\U00100000-\U0010fffd]")
 MAX_STEPS = 20_000  # a built-in message takes about 200, a digest of 50 alarms 3,000
 CHARACTERS_PER_STEP = 256
 MAX_OUTPUT = 4 * 1024 * 1024  # characters: four times the largest callback
-MAX_DEPTH = 40  # of calls within calls, and of lists within lists
+MAX_DEPTH = 40  # of calls within calls
+MAX_NESTING = 100  # of lists within lists; a callback has at most 64
 
 
 class RunawayError(Exception):
@@ -147,8 +148,8 @@ class Draft:
 
     def weigh(self, value: Any, depth: int = 0) -> None:
         """Pay for each item of nested lists, however often it is shared."""
-        if depth > MAX_DEPTH:
-            raise RunawayError(f"nests lists deeper than {MAX_DEPTH}")
+        if depth > MAX_NESTING:
+            raise RunawayError(f"nests lists deeper than {MAX_NESTING}")
         if isinstance(value, dict):
             value = list(value.values())
         if isinstance(value, list | tuple):
@@ -176,8 +177,8 @@ class Draft:
     def json_of(self, value: Any, depth: int = 0) -> str:  # noqa: PLR0911 - a line a type
         """Write JSON. In a JSON template the strings are tokens, which take their form where they land."""
         self.spend(1)
-        if depth > MAX_DEPTH:
-            raise RunawayError(f"nests lists deeper than {MAX_DEPTH}")
+        if depth > MAX_NESTING:
+            raise RunawayError(f"nests lists deeper than {MAX_NESTING}")
         if isinstance(value, Mapping):
             pairs = (f"{self._json_string(str(key))}: {self.json_of(item, depth + 1)}" for key, item in value.items())
             return "{" + ", ".join(pairs) + "}"

@@ -1,0 +1,96 @@
+"""Which template a message gets: sets, the user's own directory, states, formats and languages, and what stands in."""
+
+import pytest
+
+from bridge.alarm import State
+from bridge.rendering import Renderer, builtin_templates
+from tests.test_rendering_support import builtin, telling_of, write
+
+SLACK = '{{"text": "{}"}}'
+
+
+def said(tmp_path, files, **asked):
+    texts = {name: SLACK.format(name) if name.endswith("json.j2") else name for name in files}
+    message = Renderer(write(tmp_path, texts)).render(telling_of(**asked))
+    assert message.problem == ""
+    return message.text
+
+
+@pytest.mark.parametrize(
+    ("files", "asked", "chosen"),
+    [
+        (["terminal/triggered.txt.j2"], {}, "terminal/triggered.txt.j2"),
+        (["terminal/triggered.txt.j2", "mine/triggered.txt.j2"], {"template": "mine"}, "mine/triggered.txt.j2"),
+        (["yours/triggered.txt.j2", "mine/triggered.txt.j2"], {"template": "mine", "route": {"template": "yours"}}, "yours/triggered.txt.j2"),
+        (["yours/repeat.txt.j2", "mine/triggered.txt.j2"], {"template": "mine", "route": {"template": "yours"}}, "mine/triggered.txt.j2"),
+        (["mine/triggered.txt.j2", "mine/triggered.zh.txt.j2"], {"template": "mine", "language": "zh"}, "mine/triggered.zh.txt.j2"),
+        (["mine/triggered.txt.j2", "mine/triggered.zh.txt.j2"], {"template": "mine"}, "mine/triggered.txt.j2"),
+        (["mine/triggered.txt.j2"], {"template": "mine", "language": "zh"}, "mine/triggered.txt.j2"),
+        (["terminal/triggered.txt.j2"], {"language": "zh"}, "terminal/triggered.txt.j2"),
+        (["mine/triggered.slack.json.j2", "mine/triggered.mrkdwn.j2"], {"kind": "slack", "template": "mine"}, "mine/triggered.slack.json.j2"),
+        (["mine/triggered.mrkdwn.j2"], {"kind": "slack", "template": "mine"}, "mine/triggered.mrkdwn.j2"),
+        (["slack/triggered.mrkdwn.j2"], {"kind": "slack"}, "slack/triggered.mrkdwn.j2"),
+        (["mine/triggered.txt.j2"], {"kind": "webhook", "template": "mine"}, "mine/triggered.txt.j2"),
+        (["mine/escalated.txt.j2", "mine/triggered.txt.j2"], {"template": "mine", "state": State.ESCALATED}, "mine/escalated.txt.j2"),
+        (["mine/triggered.txt.j2"], {"template": "mine", "state": State.ESCALATED}, "mine/triggered.txt.j2"),
+    ],
+)  # fmt: skip
+def test_the_best_template_is_chosen(files, asked, chosen, tmp_path):
+    assert said(tmp_path, files, **asked) == chosen
+
+
+@pytest.mark.parametrize(
+    ("files", "asked"),
+    [
+        (["mine/triggered.slack.json.j2"], {"template": "mine"}),  # a format the channel does not take
+        (["mine/triggered.txt.j2"], {"template": "mine", "state": State.REPEAT}),  # another state
+        (["mine/triggered.txt.j2"], {"template": "mine", "state": State.EXPIRED}),
+        (["mine/triggered.txt.j2"], {"route": {"template": "other"}}),
+    ],
+)
+def test_a_set_that_lacks_the_state_falls_back_to_that_of_the_type(files, asked, tmp_path):
+    assert (
+        said(tmp_path, files, **asked)
+        == builtin().render(telling_of(**{key: asked[key] for key in asked if key == "state"})).text
+    )
+
+
+def test_a_users_file_stands_before_the_built_in_one_and_may_build_on_its_macros(tmp_path):
+    text = '{% extends "terminal/layout.j2" %}{% block state %}ALARM{% endblock %}'
+
+    message = Renderer(write(tmp_path, {"terminal/triggered.txt.j2": text})).render(telling_of())
+
+    assert message.text == builtin().render(telling_of()).text.replace("▲ Triggered", "ALARM")
+
+
+def test_a_webhook_without_a_template_gets_the_envelope_and_a_terminal_the_plain_text(tmp_path):
+    renderer = Renderer(tmp_path / "nothing here")
+
+    payload = renderer.render(telling_of(kind="webhook")).payload
+    assert payload is not None
+    assert payload["version"] == 1
+    message = renderer.render(telling_of(state=State.DIGEST))
+    assert (message.text, message.payload, message.problem) == (message.plain, None, "")
+
+
+def test_the_built_in_templates_are_complete():
+    told = [state for state in State if state is not State.DIGEST]
+    forms = {"terminal": "txt", "slack": "slack.json", "slack_webhook": "slack.json"}
+    files = {path.relative_to(builtin_templates()).as_posix() for path in builtin_templates().rglob("*.j2")}
+
+    wanted = {
+        f"{kind}/{state}{language}.{form}.j2"
+        for kind, form in forms.items()
+        for state in told
+        for language in ("", ".zh")
+    }
+
+    assert wanted <= files
+    assert files - wanted == {
+        "macros/text.j2", "macros/slack.j2", "terminal/layout.j2", "terminal/layout.zh.j2", "slack/layout.j2", "slack/layout.zh.j2",
+    }  # fmt: skip
+
+
+def test_the_name_of_the_template_can_be_asked(tmp_path):
+    assert builtin().template_of(telling_of(language="zh")) == "terminal/triggered.zh.txt.j2"
+    assert builtin().template_of(telling_of(kind="webhook")) is None
