@@ -286,3 +286,18 @@ def test_a_duration_is_the_same_as_number_and_as_text():
     number, written = alarm_of(body), alarm_of(body | {"durationTime": "500"})
     assert number.fingerprints[0] == written.fingerprints[0]
     assert number.fingerprints[1] != written.fingerprints[1]
+
+
+def test_alarms_without_names_are_told_apart_by_their_tags() -> None:
+    def key(**told: object) -> str:
+        body = {"alarmStatus": "1", "alarmObjInfo": told, "alarmPolicyInfo": {"policyId": "policy-1"}}
+        alarm = read(orjson.dumps(body), datetime(2026, 11, 1, tzinfo=UTC)).alarm
+        assert alarm is not None
+        return alarm.key
+
+    one = [{"key": "instance", "value": "a"}]
+    other = [{"key": "instance", "value": "b"}]
+    assert key(tags=one, content="load is 9") == key(tags=one, content="load is 7")
+    assert key(tags=one) != key(tags=other)
+    assert key(summary="a is down", content="since 3 min") == key(summary="a is down", content="since 4 min")
+    assert key(summary="a is down") != key(summary="b is down")

@@ -52,7 +52,7 @@ def read(raw: dict[str, Any], body: bytes, received_at: datetime) -> Alarm:
     return Alarm(
         **told,
         **_delivery(above, policy, told["status"], body),
-        key=_key(told, product),
+        key=_key(told, product, watched),
         kind=_kind(text(above.get("alarmtype")), told["event"]),
         product=product,
         received_at=received_at,
@@ -148,15 +148,30 @@ def _delivery(above: Mapping[str, Any], policy: Mapping[str, Any], status: Statu
     }
 
 
-def _key(told: Mapping[str, Any], product: str) -> str:
+def _key(told: Mapping[str, Any], product: str, watched: Mapping[str, Any]) -> str:
+    name, dimensions = told["metric"] or told["event"], told["dimensions"]
+    if not name and not dimensions:
+        name, dimensions = _series(watched)
     return identity.alarm_key(
         policy_id=told["policy_id"],
         app_id=told["app_id"],
         policy_name=told["policy_name"],
         scope=told["namespace"] or product,
-        name=told["metric"] or told["event"],
-        dimensions=told["dimensions"],
+        name=name,
+        dimensions=dimensions,
     )
+
+
+def _series(watched: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Tell apart alarms that name neither metric nor event nor dimensions, as those of managed Prometheus seem to.
+
+    What stays the same of a series over its life are its tags, else its summary, else what it says
+    (the keys are read in one consumer's code of 2024; no capture is known).
+    """
+    tags = pairs(watched.get("tags"), "tag")
+    if tags:
+        return "", tags
+    return text(watched.get("summary")) or text(watched.get("content")), {}
 
 
 def status_of(word: object, *, recovered: bool) -> Status:
