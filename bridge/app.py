@@ -22,6 +22,7 @@ from aiohttp import web
 
 from bridge import __version__, logs
 from bridge.channels import KINDS, Tools, open_session
+from bridge.check import check_templates
 from bridge.clock import Clock, SystemClock
 from bridge.composing import composer
 from bridge.config import Config, Loaded
@@ -62,6 +63,8 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
     logs.configure(stream=err, as_json=not terminal, colours=colours, level=level, secrets=config.secrets)
     for warning in loaded.warnings:
         log.warning("config", problem=str(warning))
+    for problem in check_templates(config).problems if config.templates else ():
+        log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
     try:
         with Lock(store_path(config)), asyncio.Runner(loop_factory=LOOP) as runner:
             runner.run(_serve(config, environ, out, err if terminal else None))
