@@ -13,18 +13,28 @@ settings.load_profile("bridge")
 NOW = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
 
 
-class Clock:
-    """A clock that stands still until a test moves it."""
+class StandingClock:
+    """A `bridge.clock.Clock` that stands still until a test, or somebody's sleep, moves it."""
 
-    def __init__(self, now=NOW):
-        self.now = now
+    def __init__(self):
+        self._now = NOW
+        self._monotonic = 1000.0
 
-    def __call__(self):
-        return self.now
+    def now(self):
+        return self._now
+
+    def monotonic(self):
+        return self._monotonic
+
+    async def sleep(self, seconds):
+        self.forward(seconds=seconds)
+        await asyncio.sleep(0)
 
     def forward(self, **span):
         """Move it on by `timedelta(**span)`."""
-        self.now += timedelta(**span)
+        passed = timedelta(**span)
+        self._now += passed
+        self._monotonic += passed.total_seconds()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,10 +57,4 @@ def no_blocking_call_on_a_loop():
 
 @pytest.fixture
 def clock():
-    return Clock()
-
-
-@pytest.fixture
-def store_path(tmp_path):
-    """Where a test's own SQLite file may stand."""
-    return tmp_path / "alarm-bridge.db"
+    return StandingClock()
