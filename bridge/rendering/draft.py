@@ -84,7 +84,7 @@ class Draft:
         if type(value) is Markup:
             self.spend_text(len(value))
             return value
-        if value is None or value == "":
+        if value is None or value in ("", ()):  # no text, and nobody to mention
             return Markup()
         if isinstance(value, bool | int | float) and (text := number_text(value)):
             self.spend(1)
