@@ -75,7 +75,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What goes wrong with one call: an error's code, an answer that is not Slack's, or a failure.
+    """What goes wrong with one call: an error's code, an answer that is not Slack's, or a failure; by itself nothing.
 
     With `takes`, the message is taken all the same: only the answer is lost or wrong.
     """
@@ -271,6 +271,7 @@ class FakeSlack:
         say: Callable[[dict[str, Any] | RefusedError], web.Response],
     ) -> web.StreamResponse:
         trouble = self.next.popleft() if self.next else None
+        trouble = None if trouble == Trouble() else trouble
         if trouble and not trouble.takes:
             self.calls.append(
                 Call(method=method, arguments=arguments, answer=trouble.error or trouble.fails or str(trouble.status))

@@ -1,0 +1,105 @@
+"""The whole life of an alarm on a strict Slack, through real slack-sdk, also across a SIGKILL between its steps."""
+
+from tests.fakes.slack import OPS, TOKEN, Trouble, serve_slack
+from tests.process.running import until
+from tests.process.telling import callback
+
+HEARD_AND_SILENT = Trouble(fails="hang", takes=True)  # Slack has the message, and the bridge never hears so
+POST, UPDATE = "chat.postMessage", "chat.update"
+POLICY = ["*Policy*\nprod-memory (policy-process)", "*Product*\nCVM", "*Region*\nGuangzhou (gz)", "Id jmbx4h"]
+VALUE = "*Value*\n95 %, threshold &gt; 90 %"
+TRIGGERED = [
+    "🔴 Triggered · MemoryUtilization · 10.0.0.1 (ins-00000001)",
+    VALUE,
+    "*Time*\nSince 2026-11-01 07:00:00 +08:00",
+    *POLICY,
+]
+REPEAT = [
+    "🟠 Still firing · MemoryUtilization · 10.0.0.1 (ins-00000001)",
+    VALUE,
+    "*Time*\nSince 2026-11-01 07:00:00 +08:00, for 5 min",
+    "Repeat 1",
+    *POLICY,
+]
+RECOVERED = [
+    "🟢 Recovered · MemoryUtilization · 10.0.0.1 (ins-00000001)",
+    VALUE,
+    "*Time*\n2026-11-01 07:00:00 +08:00 to 2026-11-01 08:00:00 +08:00, 1 h",
+    *POLICY,
+]
+
+
+def ops(slack):
+    return {"channels": {"ops": {"type": "slack", "token": TOKEN, "channel": "#ops", "api_url": slack.api_url}}}
+
+
+def shown(content):
+    """Give the texts of a message's blocks from top to bottom."""
+    return [text for block in content["blocks"] for text in texts_of(block)]
+
+
+def texts_of(block):
+    inner = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
+    return [text if isinstance(text, str) else text["text"] for text in (one["text"] for one in inner if one)]
+
+
+async def called(slack, number):
+    """Wait for so many calls, and give their methods."""
+    await until(lambda: len(slack.calls) >= number, f"{number} calls")
+    return [call.method for call in slack.calls]
+
+
+async def test_an_alarm_is_posted_updated_on_repeat_and_updated_and_answered_in_its_thread_on_recovery(runner):
+    async with serve_slack() as slack:
+        bridge = await runner.serve(ops(slack))
+        await bridge.accept(callback(), callback(minutes=5), callback(over=True))
+        assert await called(slack, 4) == [POST, UPDATE, UPDATE, POST]
+        await bridge.idle()
+    assert {call.answer for call in slack.calls} == {"ok"}
+    (message,) = slack.top_level
+    assert message.channel == OPS
+    assert [shown(content) for content in (*message.edits, message.content)] == [TRIGGERED, REPEAT, RECOVERED]
+    (reply,) = slack.replies(message.ts)
+    assert (shown(reply.content), reply.broadcast) == (RECOVERED, False)
+
+
+async def test_a_kill_between_the_steps_of_a_life_repeats_what_was_begun_once_and_what_was_stored_never(runner):
+    async with serve_slack() as slack:
+        bridge = await runner.serve(ops(slack))
+
+        slack.next.append(HEARD_AND_SILENT)  # the trigger's message is out, and nobody knows
+        await bridge.accept(callback())
+        await called(slack, 1)
+        await bridge.kill()
+        bridge = await runner.serve(ops(slack))
+        assert await called(slack, 2) == [POST, POST]
+        await bridge.idle()
+
+        await bridge.kill()  # the second message is stored
+        bridge = await runner.serve(ops(slack))
+        slack.next.append(HEARD_AND_SILENT)
+        await bridge.accept(callback(minutes=5))
+        assert await called(slack, 3) == [POST, POST, UPDATE]
+        await bridge.kill()
+        bridge = await runner.serve(ops(slack))
+        assert await called(slack, 4) == [POST, POST, UPDATE, UPDATE]
+        await bridge.idle()
+
+        slack.next += [Trouble(), HEARD_AND_SILENT]  # the update is taken and known, the answer is not
+        await bridge.accept(callback(over=True))
+        assert await called(slack, 6) == [POST, POST, UPDATE, UPDATE, UPDATE, POST]
+        await bridge.kill()
+        bridge = await runner.serve(ops(slack))
+        assert await called(slack, 7) == [POST, POST, UPDATE, UPDATE, UPDATE, POST, POST]
+        await bridge.idle()
+        assert await bridge.terminate() == 0
+
+    assert len(slack.calls) == 7
+    orphan, message = slack.top_level
+    assert shown(orphan.content) == TRIGGERED
+    assert orphan.edits == []
+    assert [shown(one) for one in (*message.edits, message.content)] == [TRIGGERED, REPEAT, REPEAT, RECOVERED]
+    assert slack.replies(orphan.ts) == []
+    assert [shown(reply.content) for reply in slack.replies(message.ts)] == [RECOVERED, RECOVERED]
+    begun = [line for line in bridge.logged("attempt") if line["verdict"] == "ambiguous"]
+    assert [line["said"] for line in begun] == ["the bridge stopped before an answer came"]
