@@ -11,7 +11,7 @@ from bridge.alarm import Alarm, State
 from bridge.episode import Event
 
 INSTANCE_KEYS = frozenset({"uninstanceid", "uinstanceid", "instanceid", "instance_id", "un_instance_id"})
-SHOWN_IN_TITLE = frozenset({"objid", "appid", "__region__"})  # objId is in the title, or a UUID nobody knows
+NEVER_SHOWN = frozenset({"objid", "appid", "__region__"})  # in the title, or a number nobody knows the object by
 MAX_DEPTH = 4  # of nested dimensions; deeper ones are left to `raw`
 
 
@@ -36,13 +36,17 @@ def object_title(alarm: Alarm) -> str:
 
 def dimension_pairs(alarm: Alarm, title: str) -> list[tuple[str, str]]:
     """List the dimensions that say more than the title does, nested ones by their inner names."""
-    pairs = [
-        (key, text) for key, text in flat(alarm.dimensions) if text not in title and key.lower() not in SHOWN_IN_TITLE
-    ]
+    known = (alarm.object_id, alarm.object_name)
+    pairs = [(key, text) for key, text in flat(alarm.dimensions) if not _is_told(key.lower(), text, title, known)]
     name = alarm.object_name
-    if name not in title and all(text != name for _, text in pairs):
+    if name and name not in title:
         pairs.insert(0, ("name", name))
     return pairs
+
+
+def _is_told(key: str, text: str, title: str, known: tuple[str, str]) -> bool:
+    """Say whether the title tells a dimension: an id or a name does, "443" somewhere in it does not."""
+    return key in NEVER_SHOWN or text in known or (text in title and (key in INSTANCE_KEYS or key == "devicename"))
 
 
 def flat(values: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, str]]:

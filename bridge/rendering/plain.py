@@ -15,15 +15,15 @@ MAX_RECEIVED = 500  # characters shown of a body that nobody can read
 
 LABELS = {
     "en": {
-        "value": "Value", "threshold": "threshold", "since": "Since", "from": "From", "to": "to", "until": "Recovered",
-        "for": "for ", "policy": "Policy", "region": "Region", "dimensions": "Dimensions", "id": "Id",
-        "console": "Console", "problem": "Problem", "received": "Received", "others": "Others", "colon": ": ",
-        "comma": ", ", "again": "again", "unheard": "Its trigger was never heard.", "repeats": "Repeats", "lasted": "",
+        "value": "Value", "threshold": "threshold", "since": "Since", "from": "From", "to": "to", "at": "At",
+        "until": "Recovered", "for": "for ", "policy": "Policy", "region": "Region", "dimensions": "Dimensions", "id": "Id",
+        "console": "Console", "problem": "Problem", "received": "Received", "others": "Others",
+        "colon": ": ", "comma": ", ", "again": "again", "unheard": "Its trigger was never heard.", "repeats": "Repeats", "lasted": "",
         "expired": "Nothing was heard of it for 26 hours.", "successor": "Followed by",
     },
     "zh": {
-        "value": "当前值", "threshold": "阈值", "since": "开始于", "from": "起止", "to": "至", "until": "恢复于",
-        "for": "已持续 ", "policy": "策略", "region": "地域", "dimensions": "维度", "id": "编号",
+        "value": "当前值", "threshold": "阈值", "since": "开始于", "from": "起止", "to": "至", "at": "时间",
+        "until": "恢复于", "for": "已持续 ", "policy": "策略", "region": "地域", "dimensions": "维度", "id": "编号",
         "console": "控制台", "problem": "原因", "received": "收到内容", "others": "其余", "colon": "：", "comma": "，",
         "again": "再次", "unheard": "此前未收到它的触发通知。", "repeats": "重复次数", "lasted": "持续 ",
         "expired": "已 26 小时没有它的消息。", "successor": "后续告警",
@@ -86,6 +86,8 @@ def _times(telling: Telling, labels: dict[str, str]) -> list[str]:
     start, end = started_at(event, alarm), recovered_at(event, alarm)
     if start is None:
         return [f"{labels['until']}{labels['colon']}{time_words(end, channel.timezone)}"] if end else []
+    if start == end:
+        return [f"{labels['at']}{labels['colon']}{time_words(start, channel.timezone)}"]
     line = f"{labels['from' if end else 'since']}{labels['colon']}{time_words(start, channel.timezone)}"
     if end:
         line += f" {labels['to']} {time_words(end, channel.timezone)}"

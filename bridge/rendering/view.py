@@ -97,8 +97,9 @@ class AlarmView:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        """The details, nested ones too, as pairs."""
-        return list(facts.flat(self._alarm.details))
+        """The details that the dimensions do not say too, as pairs."""
+        said = list(facts.flat(self._alarm.dimensions))
+        return [pair for pair in facts.flat(self._alarm.details) if pair not in said]
 
     @property
     def received(self) -> str:
