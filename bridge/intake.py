@@ -66,10 +66,10 @@ class Intake:
                 alarm=alarm,
                 changed=(episode,),
             )
+        endings = [self._replaced(old, episode, ids) for old in replaced]  # first: deliveries go out by their ids
         event = self._event(decision, alarm, episode, callback_id, ids)
         given, deliveries, why = self._told(alarm, event, episode, ids)
         episode = replace(episode, given=given, callback_id=callback_id)
-        endings = [self._replaced(old, episode, ids) for old in replaced]
         return Judgement(
             outcome=decision.outcome,
             reason=f"{decision.row}{why}",

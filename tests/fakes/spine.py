@@ -1,0 +1,165 @@
+"""The bridge without its listeners: config, store, writer, intake and workers, as `app` wires them."""
+
+import asyncio
+import io
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from bridge import sources
+from bridge.alarm import Callback
+from bridge.app import intake_of, wake, workers_of
+from bridge.clock import stored
+from bridge.config import Config, load
+from bridge.delivery import Worker
+from bridge.intake import Intake
+from bridge.lifecycle import EXPIRY_SECONDS
+from bridge.metrics import Metrics
+from bridge.outbox import StoreOutbox
+from bridge.samples import body as sample
+from bridge.store import Judgement, Store, Writer, open_store
+from tests.fakes.virtual import LoopClock
+
+MEMORY = "capture-2021-cvm-memory-triggered"
+
+
+@dataclass(slots=True, kw_only=True)
+class Spine:
+    """A bridge that runs: give it callbacks, look at its database."""
+
+    path: Path
+    config: Config
+    clock: LoopClock
+    store: Store
+    writer: Writer
+    intake: Intake
+    workers: Mapping[str, Worker]
+    metrics: Metrics
+    out: io.StringIO
+    logs: list[Any]
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def take(self, body: bytes) -> Judgement:
+        """Take a callback as the listener does."""
+        return await self.writer.record(self.read(body))
+
+    def read(self, body: bytes) -> Callback:
+        received_at = stored(self.clock.now())
+        return Callback(body=body, received_at=received_at, reading=sources.read(body, received_at))
+
+    async def receive(self, seconds: int) -> None:
+        """Have received for so long, and end what was not heard of for too long in it."""
+        total = await self.writer.do(self.store.keep_receiving_time(seconds))
+        while await self.writer.do(self.store.expire(self.intake, total - EXPIRY_SECONDS)):
+            pass
+        wake(self.workers, self.workers)
+
+    async def settle(self, seconds: float = 60.0) -> None:
+        """Let everything happen that happens in this time."""
+        await self.clock.sleep(seconds)
+
+    def logged(self, text: str) -> list[Any]:
+        return [line for line in self.logs if line["event"] == text]
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        return rows(self.path, query, *values)
+
+    def deliveries(self, columns: str = "channel, events.state, step, deliveries.state") -> list[Any]:
+        """Give the deliveries in the order of their ids, joined with their events."""
+        return self.rows(
+            f"SELECT {columns} FROM deliveries JOIN events ON events.id = deliveries.event_id ORDER BY deliveries.id"
+        )
+
+
+def rows(path: Path, query: str, *values: Any) -> list[Any]:
+    """Read the database as another program would."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+@asynccontextmanager
+async def a_spine(
+    folder: Path,
+    text: str,
+    clock: LoopClock,
+    *,
+    random: Random | None = None,
+    environ: Mapping[str, str] | None = None,
+    workers: bool = True,
+    change: Callable[[dict[str, Worker], StoreOutbox], Mapping[str, Worker]] = lambda workers, _outbox: workers,
+) -> AsyncIterator[Spine]:
+    """Run a bridge whose config is `text` and whose store is in `folder`; `change` may exchange workers."""
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    config = (await asyncio.to_thread(load, file, environ or {})).config
+    path, random, out = folder / "alarm-bridge.db", random or Random(7), io.StringIO()
+    metrics = Metrics(channels=config.channels)
+    async with AsyncExitStack() as stack:
+        logs = stack.enter_context(capture_logs())
+        store = await asyncio.to_thread(open_store, path, clock, random)
+        stack.callback(store.close)
+        writing, reading = (stack.enter_context(ThreadPoolExecutor(1, name)) for name in ("writer", "reader"))
+        intake = intake_of(config, clock)
+        writer = Writer(store, lambda: intake, writing, clock)
+        tasks = [_started(stack, writer.run())]
+        outbox = StoreOutbox(writer, reading)
+        made = await asyncio.to_thread(
+            workers_of,
+            config,
+            outbox,
+            clock=clock,
+            random=random,
+            metrics=metrics,
+            environ={},
+            out=out,
+        )
+        all_workers = dict(change(made, outbox))
+        writer.on_work = lambda names: wake(all_workers, names)
+        stack.push_async_callback(_stop, all_workers.values())
+        if workers:
+            tasks += [_started(stack, worker.run()) for worker in all_workers.values()]
+        yield Spine(
+            path=path,
+            config=config,
+            clock=clock,
+            store=store,
+            writer=writer,
+            intake=intake,
+            workers=all_workers,
+            metrics=metrics,
+            out=out,
+            logs=logs,
+            tasks=tasks,
+        )
+
+
+def _started(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+    return task
+
+
+async def _stop(workers: Iterable[Worker]) -> None:
+    await asyncio.gather(*(worker.stop(8) for worker in workers))
+
+
+def a_body(name: str = MEMORY, /, **changes: Any) -> bytes:
+    """Give a sample with other fields at its top; None takes one away. `policy` and `object` change inside."""
+    content = json.loads(sample(name))
+    for place, inside in (("policy", "alarmPolicyInfo"), ("object", "alarmObjInfo")):
+        content[inside] = {**content.get(inside, {}), **changes.pop(place, {})}
+    content |= changes
+    return json.dumps({name: value for name, value in content.items() if value is not None}).encode()
