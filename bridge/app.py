@@ -1,8 +1,8 @@
 """The only file that wires: builds the parts, starts them, stops them in order.
 
 1. The store, its lock and its writer. 2. A worker for each channel. 3. The listeners, last, so that
-nobody is answered before all is there. They stop in the opposite order: no callback is taken any
-more, what is under way is finished, results are stored, and the rest waits on disk.
+nobody is answered before all is there. To stop: no callback is taken any more while what is under
+way is finished, results are stored, and the rest waits on disk.
 """
 
 import asyncio
@@ -116,15 +116,16 @@ async def bridge(
         outbox = StoreOutbox(writer, reading)
         workers = workers_of(config, outbox, clock=clock, random=random, metrics=metrics, environ=environ, out=out)
         writer.on_work = lambda names: wake(workers, names)
-        stack.push_async_callback(_stop_workers, workers.values())
         tasks |= {f"channel {name}": _run(stack, worker.run()) for name, worker in workers.items()}
         tasks["housekeeping"] = _run(stack, keep_house(writer, lambda: intake, config.retention, clock))
         callbacks = CallbackListener(
             config.server, record=writer.record, trouble=lambda: writer.trouble, clock=clock, metrics=metrics
         )
         watch = Watch(store=store, reading=reading, writer=writer, workers=workers, clock=clock, metrics=metrics)
-        listening = {"console": await _listen_console(stack, config, watch)}
-        listening["callbacks"] = await _listen(stack, callbacks.application(), config.server.listen)
+        doors = AsyncExitStack()
+        stack.push_async_callback(_stop, doors, workers.values())
+        listening = {"console": await _listen_console(doors, config, watch)}
+        listening["callbacks"] = await _listen(doors, callbacks.application(), config.server.listen)
         yield Running(tasks, listening)
 
 
@@ -140,8 +141,9 @@ def _run(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task
     return task
 
 
-async def _stop_workers(workers: Iterable[Worker]) -> None:
-    await asyncio.gather(*(worker.stop(FINISH_SECONDS) for worker in workers))
+async def _stop(doors: AsyncExitStack, workers: Iterable[Worker]) -> None:
+    """Let nobody in any more, and finish what is under way meanwhile: one after the other would take too long."""
+    await asyncio.gather(doors.aclose(), *(worker.stop(FINISH_SECONDS) for worker in workers))
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, address: Address) -> str:
