@@ -1,12 +1,19 @@
 """However a template prints, a value is escaped exactly once, for the place it lands in."""
 
 import json
+import unicodedata
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bridge.rendering import Renderer
 from bridge.rendering.dialects.slack_text import JOINER
 from bridge.rendering.draft import FIRST_TOKEN
-from tests.test_rendering_support import entities_in, rendered, shown, telling_of, texts_in, with_alarm
+from tests.test_rendering_support import entities_in, rendered, shown, telling_of, texts_in, with_alarm, write
 
 HOSTILE = 'A & B <!channel> "q" \\ *b* `c` {{ 7*7 }} \n{% x %}'
 
@@ -101,6 +108,45 @@ def test_a_value_on_the_terminal_keeps_its_line(way, tmp_path):
 
     assert message.problem == ""
     assert message.text == "a␊␛[31mred␛]0;t␇ \\u202egnp\\u2028x"
+
+
+@settings(max_examples=100)
+@given(st.text(st.characters(exclude_categories=()), max_size=80))
+def test_any_text_passes_whole_through_json(text):
+    telling = with_alarm(telling_of(kind="webhook", template="json"), policy_name=text, dimensions={text: text})
+
+    payload = prepared().render(telling, strict=True).payload
+
+    clean = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    assert payload is not None
+    assert json.loads(json.dumps(payload)) == payload
+    assert payload["name"] == clean.strip()
+    assert payload["dimensions"] == {clean.strip(): clean.strip()}
+    assert payload["plain"] == "x" + clean + "x"
+
+
+@settings(max_examples=100)
+@given(st.text(st.characters(exclude_categories=()), max_size=80))
+def test_any_text_stays_in_its_line_of_the_terminal(text):
+    telling = with_alarm(telling_of(template="line"), policy_name=text)
+
+    said = prepared().render(telling, strict=True).text
+
+    assert said.startswith("first\n[")
+    assert said.endswith("]\nlast")
+    assert len(said.splitlines()) == 3
+    assert not any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in said.replace("\n", ""))
+
+
+@cache
+def prepared() -> Renderer:
+    files = {
+        "json/triggered.json.j2": """{"name": "{{ alarm.policy_name }}", "dimensions": {{ alarm.dimensions | tojson }},
+            "plain": "x{{ alarm.policy_name }}x"}""",
+        "line/triggered.txt.j2": "first\n[{{ alarm.policy_name }}]\nlast",
+    }
+    with TemporaryDirectory() as folder:
+        return Renderer(write(Path(folder), files))
 
 
 def test_one_value_takes_the_form_of_each_place(tmp_path):

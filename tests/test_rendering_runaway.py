@@ -6,8 +6,9 @@ import tracemalloc
 import pytest
 
 from bridge.rendering import Renderer, TemplateError
+from bridge.rendering.draft import MAX_STEPS, Draft
 from bridge.rendering.plain import plain_text
-from tests.test_rendering_support import rendered, telling_of, with_alarm, write
+from tests.test_rendering_support import builtin, rendered, telling_of, with_alarm, write
 
 STEPS = "takes more than 20,000 steps"
 SIZE = "makes a text of more than 4,194,304 characters"
@@ -155,11 +156,14 @@ ESCAPES = {
     "markup by a call block": "{% call alarm.policy_name.strip() %}{% endcall %}",
     "a list changed": "{% set x = [1] %}{{ x.append(1) }}",
     "a mapping changed": "{{ alarm.raw.update({'a': 1}) }}",
-    "file above": "{% include '../pyproject.toml' %}",
-    "file inside and above": "{% include 'terminal/../../pyproject.toml' %}",
+    "file above": "{% include '../outside.j2' %}",
+    "file inside and above": "{% include 'terminal/../../outside.j2' %}",
+    "file of another kind": "{% include 'terminal/other.txt' %}",
     "absolute file": "{% include '/etc/passwd' %}",
     "link out": "{% include 'terminal/link.j2' %}",
     "file with a zero": "{% include 'a\\0b' %}",
+    "method of a view": "{{ alarm.names() }}",
+    "private method of a view": "{{ alarm._local(1) }}",
     "a folder": "{% include 'terminal' %}",
 }
 
@@ -186,12 +190,13 @@ def test_a_runaway_template_ends_and_the_plain_text_goes_out(attack, tmp_path):
 
 @pytest.mark.parametrize("escape", ESCAPES)
 def test_a_template_cannot_leave_its_sandbox(escape, tmp_path):
-    (tmp_path / "terminal").mkdir()
-    (tmp_path / "terminal" / "link.j2").symlink_to("/etc/passwd")
+    folder = tmp_path / "templates"
+    write(tmp_path, {"outside.j2": "outside", "templates/terminal/other.txt": "no template"})
+    (folder / "terminal" / "link.j2").symlink_to(tmp_path / "outside.j2")
 
-    message = rendered(tmp_path, ESCAPES[escape], telling_of())
+    message = rendered(folder, ESCAPES[escape], telling_of())
 
-    assert message.problem.startswith(f"{tmp_path}/terminal/triggered.txt.j2:1: ")
+    assert message.problem.startswith(f"{folder}/terminal/triggered.txt.j2:1: ")
     assert message.text == message.plain
 
 
@@ -260,7 +265,7 @@ def test_json_that_does_not_parse_sends_the_plain_text(source, words, kind, tmp_
 def test_a_template_too_large_or_not_utf_8_is_a_problem_not_a_crash(tmp_path):
     assert "is larger than 256 KiB" in rendered(tmp_path, "x" * 300_000, telling_of()).problem
     (tmp_path / "terminal" / "triggered.txt.j2").write_bytes(b"\xff")
-    assert "can't decode byte" in Renderer(tmp_path).render(telling_of()).problem
+    assert "terminal/triggered.txt.j2 is not UTF-8" in Renderer(tmp_path).render(telling_of()).problem
 
 
 def test_a_large_callback_passes_whole_through_a_json_template(tmp_path):
@@ -285,3 +290,19 @@ def test_a_problem_in_one_rendering_leaves_nothing_for_the_next(tmp_path):
 
     assert STEPS in renderer.render(telling_of(event={"repeat_count": 99})).problem
     assert renderer.render(with_alarm(telling)).text == "!"
+
+
+def test_the_built_in_messages_leave_most_of_the_budget(monkeypatch):
+    left = []
+    spend = Draft.spend
+
+    def watched(draft, steps):
+        spend(draft, steps)
+        left.append(draft.left)
+
+    monkeypatch.setattr(Draft, "spend", watched)
+
+    for kind in ("terminal", "slack_webhook"):
+        left.clear()
+        assert builtin().render(telling_of(kind=kind)).problem == ""
+        assert MAX_STEPS - min(left) < 1000

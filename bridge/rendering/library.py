@@ -1,6 +1,8 @@
 """Where templates are: the user's directory before the built-in one, by set, state, language and format."""
 
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2.environment import Environment
@@ -10,7 +12,18 @@ from jinja2.loaders import BaseLoader
 from bridge.alarm import State
 from bridge.rendering.telling import ChannelView, RouteView
 
+SUFFIX = ".j2"
 MAX_SOURCE = 256 * 1024  # bytes of one template
+MAX_LEVELS = 4  # of directories that are looked into
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A template's file, as it was read. `problem` says why it could not be."""
+
+    path: Path
+    text: str = ""
+    problem: str = ""
 
 
 def builtin_templates() -> Path:
@@ -21,30 +34,33 @@ def builtin_templates() -> Path:
 
 
 class Library(BaseLoader):
-    """Finds templates below its roots, the first root first, and nothing outside of them."""
+    """The templates below its roots, the first root first, and nothing outside of them.
+
+    All are read at once, when it is made: rendering runs on the loop, where nobody waits for a disk.
+    """
 
     def __init__(self, roots: tuple[Path, ...]) -> None:
-        self._roots = roots
+        self._roots = [dict(_sources(root)) for root in roots]
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002
-        """Read a template for jinja; raise TemplateNotFound where no root has it."""
-        path = self.path_of(template)
-        if path is None:
+        """Give a template to jinja; raise TemplateNotFound where no root has it, or it cannot be read."""
+        source = next((root[template] for root in self._roots if template in root), None)
+        if source is None:
             raise TemplateNotFound(template, f"there is no template {template!r} in the directories of templates")
-        if path.stat().st_size > MAX_SOURCE:
-            raise TemplateNotFound(template, f"{template} is larger than {MAX_SOURCE // 1024} KiB")
-        return path.read_text("utf-8"), str(path), lambda: True
+        if source.problem:
+            raise TemplateNotFound(template, f"{template} {source.problem}")
+        return source.text, str(source.path), lambda: True
 
     def path_of(self, template: str) -> Path | None:
         """Give the file of a template; None where no root has it."""
-        return next((path for root in self._roots if (path := _inside(root, template))), None)
+        return next((root[template].path for root in self._roots if template in root), None)
 
     def find(self, channel: ChannelView, route: RouteView, state: State) -> tuple[str, str] | None:
         """Name the template of a state and its format; None where no set has one."""
         for folder, told in _places(channel, route, state):
             for root in self._roots:
                 for name, form in _names(folder, told, channel):
-                    if _inside(root, name):
+                    if name in root:
                         return name, form
         return None
 
@@ -59,15 +75,29 @@ def _places(channel: ChannelView, route: RouteView, state: State) -> list[tuple[
 def _names(folder: str, state: str, channel: ChannelView) -> Iterator[tuple[str, str]]:
     """List the names of one state's templates with their formats: the format decides before the language."""
     for form in channel.formats:
-        yield f"{folder}/{state}.{channel.language}.{form}.j2", form
-        yield f"{folder}/{state}.{form}.j2", form
+        yield f"{folder}/{state}.{channel.language}.{form}{SUFFIX}", form
+        yield f"{folder}/{state}.{form}{SUFFIX}", form
 
 
-def _inside(root: Path, name: str) -> Path | None:
-    """Give a template's file where it truly lies inside the root: no `..`, no link out of it."""
-    if "\0" in name or name.startswith("/"):
-        return None
-    path = root / name
-    if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
-        return None
-    return path
+def _sources(root: Path) -> Iterator[tuple[str, Source]]:
+    """Read what lies below a root, except what a link brings in from outside."""
+    inside = root.resolve()
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        if len(here.relative_to(root).parts) >= MAX_LEVELS:
+            folders.clear()
+        for name in sorted(files):
+            path = here / name
+            if name.endswith(SUFFIX) and path.resolve().is_relative_to(inside):
+                yield path.relative_to(root).as_posix(), _read(path)
+
+
+def _read(path: Path) -> Source:
+    try:
+        if path.stat().st_size > MAX_SOURCE:
+            return Source(path=path, problem=f"is larger than {MAX_SOURCE // 1024} KiB")
+        return Source(path=path, text=path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        return Source(path=path, problem="is not UTF-8")
+    except OSError as error:
+        return Source(path=path, problem=f"cannot be read: {error.strerror}")

@@ -16,17 +16,19 @@ MAX_RECEIVED = 500  # characters shown of a body that nobody can read
 LABELS = {
     "en": {
         "value": "Value", "threshold": "threshold", "since": "Since", "from": "From", "to": "to", "at": "At",
-        "until": "Recovered", "for": "for ", "policy": "Policy", "region": "Region", "dimensions": "Dimensions", "id": "Id",
-        "console": "Console", "problem": "Problem", "received": "Received", "others": "Others",
-        "colon": ": ", "comma": ", ", "again": "again", "unheard": "Its trigger was never heard.", "repeats": "Repeats", "lasted": "",
-        "expired": "Nothing was heard of it for 26 hours.", "successor": "Followed by",
+        "until": "Recovered", "for": "for ", "lasted": "", "policy": "Policy", "region": "Region", "id": "Id",
+        "dimensions": "Dimensions", "console": "Console", "problem": "Problem", "received": "Received",
+        "others": "Others", "again": "again", "repeats": "Repeats", "successor": "Followed by",
+        "unheard": "Its trigger was never heard.", "expired": "Nothing was heard of it for 26 hours.",
+        "colon": ": ", "comma": ", ",
     },
     "zh": {
         "value": "当前值", "threshold": "阈值", "since": "开始于", "from": "起止", "to": "至", "at": "时间",
-        "until": "恢复于", "for": "已持续 ", "policy": "策略", "region": "地域", "dimensions": "维度", "id": "编号",
-        "console": "控制台", "problem": "原因", "received": "收到内容", "others": "其余", "colon": "：", "comma": "，",
-        "again": "再次", "unheard": "此前未收到它的触发通知。", "repeats": "重复次数", "lasted": "持续 ",
-        "expired": "已 26 小时没有它的消息。", "successor": "后续告警",
+        "until": "恢复于", "for": "已持续 ", "lasted": "持续 ", "policy": "策略", "region": "地域", "id": "编号",
+        "dimensions": "维度", "console": "控制台", "problem": "原因", "received": "收到内容",
+        "others": "其余", "again": "再次", "repeats": "重复次数", "successor": "后续告警",
+        "unheard": "此前未收到它的触发通知。", "expired": "已 26 小时没有它的消息。",
+        "colon": "：", "comma": "，",
     },
 }  # fmt: skip
 

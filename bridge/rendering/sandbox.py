@@ -44,7 +44,8 @@ READABLE: tuple[tuple[type, frozenset[str]], ...] = (
     (Macro, frozenset({"arguments", "caller", "catch_kwargs", "catch_varargs", "name"})),
     (BlockReference, frozenset({"super"})),
 )  # fmt: skip
-OPEN = (AlarmView, ChannelView, RouteView, TemplateModule, Namespace)  # whose public attributes may be read
+VIEWS = (AlarmView, ChannelView, RouteView)  # whose public attributes may be read, and no method called
+OPEN = (TemplateModule, Namespace)  # what templates themselves have made
 LENIENT = (dict, list, tuple, type(None), Undefined)  # what a sample may lack a key of
 
 
@@ -137,10 +138,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError(f"a text's {name} cannot be used in a template")
         return self.undefined(obj=text, name=name)
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002 - jinja's
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Say whether a template may read an attribute: only what is listed."""
         if attr.startswith("_"):
             return False
+        if isinstance(obj, VIEWS):
+            return not callable(value)
         if isinstance(obj, OPEN):
             return True
         return any(attr in names for kind, names in READABLE if isinstance(obj, kind))

@@ -31,7 +31,7 @@ class AlarmView:
 
     @classmethod
     def names(cls) -> list[str]:
-        """List every attribute, sorted."""
+        """List the attributes that templates may read, sorted."""
         own = [name for name, value in vars(cls).items() if isinstance(value, property)]
         return sorted([*TAKEN_OVER, *own])
 
