@@ -7,6 +7,7 @@ Times come without a zone and mean UTC+8 (live capture of 2020: delivered 93 s a
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from bridge.clock import stored
 from bridge.sources.values import whole
 
 CHINA = timedelta(hours=8)  # ahead of UTC, all the year
@@ -25,6 +26,7 @@ def moment(value: object, ahead: timedelta = CHINA) -> datetime | None:
 
     Takes "2017-03-09 07:00:00", ISO 8601, slashes, "(UTC+08:00)" behind, and seconds or
     milliseconds since 1970; `ahead` is how far before UTC the clock is where no zone is written.
+    Whole milliseconds alone are read, as the store keeps them: an episode is known again by them.
     """
     if not value or value == "0":
         return None
@@ -37,7 +39,7 @@ def _in_utc(when: datetime | None, ahead: timedelta) -> datetime | None:
     if when is None:
         return None
     try:
-        return when.astimezone(UTC) if when.tzinfo else (when - ahead).replace(tzinfo=UTC)
+        return stored(when.astimezone(UTC) if when.tzinfo else (when - ahead).replace(tzinfo=UTC))
     except (OverflowError, ValueError):  # the first and the last hours of the calendar
         return None
 
