@@ -22,6 +22,11 @@ def write_notices(connection: Connection, notices: Notices) -> None:
     write_fact(connection, "unrecognised", f"{at} {notices.waiting} {notices.callback_id}")
 
 
+def receiving_seconds(connection: Connection) -> int:
+    """Read how long the bridge has been receiving in all its life."""
+    return int(connection.execute(statements.fact, {"name_": "receiving_seconds"}).scalar() or 0)
+
+
 def write_fact(connection: Connection, name: str, value: str) -> None:
     """Write one thing that a restart must not forget."""
     connection.execute(statements.forget_fact, {"name_": name})

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from bridge.clock import Clock, milliseconds
 from bridge.store import statements
+from bridge.store.facts import receiving_seconds
 
 BITS = 20  # a million ids a millisecond
 
@@ -26,9 +27,8 @@ class Sequence:
         """Go on where the store ends, also where the clock went back meanwhile."""
         last = max(connection.execute(highest).scalar() or 0 for highest in statements.highest_id.values())
         number = connection.execute(statements.highest_number).scalar() or 0
-        receiving = connection.execute(statements.fact, {"name_": "receiving_seconds"}).scalar() or 0
         salt = random.getrandbits(BITS - 1)
-        return cls(clock, salt=salt, last=last, number=number, receiving_seconds=int(receiving))
+        return cls(clock, salt=salt, last=last, number=number, receiving_seconds=receiving_seconds(connection))
 
     def begin(self) -> None:
         """Come up to the present, as a transaction begins; it gives ids by counting on."""

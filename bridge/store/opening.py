@@ -19,8 +19,9 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from bridge.clock import Clock
+from bridge.store.failures import cause_of
 from bridge.store.schema import metadata
-from bridge.store.store import Store, cause_of
+from bridge.store.store import Store
 from bridge.store.work import StoreError
 
 BUSY_SECONDS = 5  # how long another process's write is waited for

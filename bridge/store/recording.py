@@ -1,12 +1,14 @@
 """What a batch of callbacks comes to: pure helpers of the store's verbs."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from bridge.alarm import Callback, Reading, ReadingKind
 from bridge.clock import milliseconds
 from bridge.episode import Episode, Known
+from bridge.message import Verdict
 from bridge.store import rows
-from bridge.store.work import Judgement
+from bridge.store.work import Judgement, Result
 
 
 def keys_of(callbacks: Iterable[Callback]) -> list[str]:
@@ -30,6 +32,13 @@ def unreadable(callback: Callback, error: Exception) -> Callback:
         problem=f"the store could not take what it says ({type(error).__name__})",
     )
     return Callback(body=callback.body, received_at=callback.received_at, reading=reading)
+
+
+def bare(result: Result, error: Exception) -> Result:
+    """Give the result without what was said and sent: the store could not take that."""
+    said = f"the store could not take the answer ({type(error).__name__})"
+    verdict = None if result.verdict is None else Verdict(answer=result.verdict.answer, said=said)
+    return replace(result, verdict=verdict, note=said, sent="")
 
 
 def callback_row(callback_id: int, callback: Callback, judgement: Judgement) -> rows.Row:

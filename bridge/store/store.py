@@ -1,7 +1,7 @@
 """The store's verbs. Only they open or end a transaction, and only the writer's thread calls them.
 
 What comes in and what went out is written in one transaction for all that waits (group commit).
-Where that fails on somebody's data, each callback is tried alone, and one that still fails is kept
+Where that fails on somebody's data, each is written alone, and a callback that still fails is kept
 as unrecognised: a neighbour never pays for it.
 """
 
@@ -11,24 +11,26 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from bridge.alarm import Callback
 from bridge.clock import Clock, milliseconds
 from bridge.episode import Known
 from bridge.store import rows, statements
-from bridge.store.facts import read_notices, write_fact, write_notices
+from bridge.store.facts import read_notices, receiving_seconds, write_fact, write_notices
+from bridge.store.failures import raise_if_unavailable
 from bridge.store.ids import Sequence as IdSequence
 from bridge.store.lower import read_channel_states, read_message, read_queues, write_channel, write_results
 from bridge.store.prepared import Writes
-from bridge.store.recording import callback_row, folded, keys_of, unreadable
+from bridge.store.recording import bare, callback_row, folded, keys_of, unreadable
 from bridge.store.retention import prune
-from bridge.store.work import ChannelState, Judge, Judgement, Notices, Queues, Result, StoreUnavailable, Told
+from bridge.store.work import ChannelState, Judge, Judgement, Notices, Queues, Result, Told
 
 PAGE = 200  # deliveries read at once
 EXPIRING = 100  # episodes judged in one transaction
 
+log = structlog.get_logger()
 Job = Callable[[Connection], Any]
 
 
@@ -47,7 +49,7 @@ class Written:
     """What became of it, in the same order."""
 
     judgements: list[Judgement]
-    jobs: list[Any]
+    jobs: list[Any]  # an exception where one failed
     channels: frozenset[str]  # that have new work
 
 
@@ -71,9 +73,9 @@ class Store:
         """Write all of it in one transaction; raise StoreUnavailable where the database cannot take it."""
         try:
             return self._write(work, judge)
-        except OperationalError as error:
-            raise StoreUnavailable(reason_of(error)) from error
-        except (SQLAlchemyError, ValueError, ArithmeticError, TypeError):
+        except Exception as error:
+            raise_if_unavailable(error)
+            log.exception("what waited cannot be stored together")
             return self._write_one_by_one(work, judge)
 
     def _write(self, work: Work, judge: Judge) -> Written:
@@ -83,32 +85,33 @@ class Store:
             moved = write_results(connection, work.results, self.ids, self._writes)
             judgements = self._record(connection, work.callbacks, judge)
             done = [job(connection) for job in work.jobs]
-        told = {delivery.channel for judgement in judgements for delivery in judgement.deliveries}
+        followed = [judgement for value in done if isinstance(value, list) for judgement in value]  # of the time
+        told = {delivery.channel for judgement in (*judgements, *followed) for delivery in judgement.deliveries}
         return Written(judgements, done, moved | told)
 
     def _write_one_by_one(self, work: Work, judge: Judge) -> Written:
         """Keep what somebody's data spoiled from spoiling the rest."""
-        parts = [Work(results=work.results, begun=work.begun, jobs=work.jobs)]
-        parts += [Work(callbacks=[callback]) for callback in work.callbacks]
-        judgements: list[Judgement] = []
-        jobs: list[Any] = []
-        channels: frozenset[str] = frozenset()
-        for part in parts:
-            written = self._write_or_keep(part, judge)
-            judgements += written.judgements
-            jobs += written.jobs
-            channels |= written.channels
-        return Written(judgements, jobs, channels)
+        parts = [*(Work(results=[one]) for one in work.results), Work(begun=work.begun)]
+        parts += [Work(callbacks=[one]) for one in work.callbacks]
+        parts += [Work(jobs=[one]) for one in work.jobs]
+        written = [self._write_or_keep(part, judge) for part in parts]
+        return Written(
+            [judgement for one in written for judgement in one.judgements],
+            [value for one in written for value in one.jobs],
+            frozenset().union(*(one.channels for one in written)),
+        )
 
     def _write_or_keep(self, part: Work, judge: Judge) -> Written:
+        """Write one thing; keep of it what can be stored, where its data cannot."""
         try:
             return self._write(part, judge)
-        except OperationalError as error:
-            raise StoreUnavailable(reason_of(error)) from error
-        except (SQLAlchemyError, ValueError, ArithmeticError, TypeError) as error:
-            if not part.callbacks:
-                raise
-            return self._write(Work(callbacks=[unreadable(part.callbacks[0], error)]), judge)
+        except Exception as error:
+            raise_if_unavailable(error)
+            log.exception("something cannot be stored as it is")
+            if part.jobs:
+                return Written([], [error], frozenset())
+            kept = [unreadable(one, error) for one in part.callbacks]
+            return self._write(Work(kept, [bare(one, error) for one in part.results], part.begun), judge)
 
     def _record(self, connection: Connection, callbacks: Sequence[Callback], judge: Judge) -> list[Judgement]:
         """Judge a batch in the order of arrival and write what follows."""
@@ -191,7 +194,7 @@ class Store:
         """Make the job that adds to the time in which the bridge was receiving."""
 
         def job(connection: Connection) -> int:
-            self.ids.receiving_seconds += seconds
+            self.ids.receiving_seconds = receiving_seconds(connection) + seconds
             write_fact(connection, "receiving_seconds", str(self.ids.receiving_seconds))
             return self.ids.receiving_seconds
 
@@ -234,13 +237,3 @@ class Store:
 
     def _transaction(self) -> Any:
         return self._writing.begin()
-
-
-def reason_of(error: DBAPIError) -> str:
-    """Say why the store cannot be written, without the statement and its values."""
-    return f"the store cannot be written: {cause_of(error)}"
-
-
-def cause_of(error: DBAPIError) -> str:
-    """Give the database's own words, without the statement and its values."""
-    return str(error.orig).splitlines()[0] if error.orig is not None and str(error.orig) else type(error).__name__

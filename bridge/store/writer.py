@@ -145,5 +145,9 @@ def _items(taken: list[tuple[T, asyncio.Future[Any]]]) -> list[T]:
 
 
 def _settle(future: asyncio.Future[Any], value: Any) -> None:
-    if not future.done():
+    if future.done():
+        return
+    if isinstance(value, Exception):
+        future.set_exception(StoreUnavailable(f"the store failed ({type(value).__name__})"))
+    else:
         future.set_result(value)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,11 +25,11 @@ from bridge.intake import Intake
 from bridge.lifecycle import EXPIRY_SECONDS
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
-from bridge.samples import body as sample
 from bridge.store import Judgement, Store, Writer, open_store
 from tests.fakes.virtual import LoopClock
 
 MEMORY = "capture-2021-cvm-memory-triggered"
+SAMPLES = Path(__file__).parents[2] / "bridge" / "samples"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,3 +164,9 @@ def a_body(name: str = MEMORY, /, **changes: Any) -> bytes:
         content[inside] = {**content.get(inside, {}), **changes.pop(place, {})}
     content |= changes
     return json.dumps({name: value for name, value in content.items() if value is not None}).encode()
+
+
+@cache
+def sample(name: str) -> bytes:
+    """Give a built-in sample; tests may read files on a loop, the bridge may not."""
+    return (SAMPLES / f"{name}.json").read_bytes()
