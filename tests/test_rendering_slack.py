@@ -156,6 +156,7 @@ LINKS = {  # in the template: what of it goes out, with x = "<!channel>|a b", u 
     "<{{ u }}|label>": "<https://ok.example/a%20b|label>",
     "<{{ u }}>": "<https://ok.example/a%20b>",
     "<{{ u }}|{{ x }}>": "<https://ok.example/a%20b|&lt;!channel&gt;¦a b>",
+    "<{{ u }}?a=1&amp;b={{ '1&lt;2' }}>": "<https://ok.example/a%20b?a=1&amp;b=1&amp;lt;2>",
     "<https://ok.example/{{ x }}|a>": "<https://ok.example/%3C!channel%3E%7Ca%20b|a>",
     "<@{{ x }}>": f"@{JOINER}&lt;!channel&gt;|a b",
     "<@{{ alarm.policy_id }}>": f"@{JOINER}U99",

@@ -22,9 +22,10 @@ from bridge.rendering.words import duration_words, time_words
 
 FIRST_TOKEN = 0x100000  # plane 16, private use; U+10FFFE and U+10FFFF are no characters
 MAX_TOKENS = 0xFFFE
+NOTHING = Markup()
 TOKEN = re.compile("[\U00100000-\U0010fffd]")
 
-MAX_STEPS = 20_000  # a built-in message takes less than 1,000
+MAX_STEPS = 20_000  # a built-in message takes about 1,000
 CHARACTERS_PER_STEP = 256
 MAX_OUTPUT = 4 * 1024 * 1024  # characters: four times the largest callback
 MAX_DEPTH = 40  # of calls within calls
@@ -84,6 +85,8 @@ class Draft:
         if type(value) is Markup:
             self.spend_text(len(value))
             return value
+        if type(value) is str:
+            return self.token(value) if value else NOTHING
         if value is None or value in ("", ()):  # no text, and nobody to mention
             return Markup()
         if isinstance(value, bool | int | float) and (text := number_text(value)):
@@ -91,15 +94,15 @@ class Draft:
             return template_text(text)
         if isinstance(value, tuple | list) and value and all(isinstance(item, Mention) for item in value):
             return Markup(" ").join(self.token(item) for item in value)
-        text = value if isinstance(value, str) else self.text_of(value)
-        return self.token(text) if text else Markup()
+        text = value if isinstance(value, Literal | Setting) else self.text_of(value)
+        return self.token(text) if text else NOTHING
 
     def token(self, text: str) -> Markup:
         """Give the token of one more value."""
         self.spend_text(len(text))
         if len(self.values) >= MAX_TOKENS:
             raise RunawayError(f"prints more than {MAX_TOKENS:,} values")
-        self.values.append(str(text) if isinstance(text, Enum) else text)
+        self.values.append(text)
         return _mark(len(self.values) - 1)
 
     def joined(self, parts: Iterable[Any]) -> str:

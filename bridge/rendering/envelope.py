@@ -20,7 +20,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
 
 def envelope(telling: Telling, text: str) -> dict[str, Any]:
     """Build the body; `text` is the message as plain text. orjson can dump it, whatever the callback held."""
-    callback, is_strict = _callback(telling)
+    callback, is_strict = callback_of(telling)
     event, alarm = telling.event, _alarm(telling, callback)
     return {
         "version": VERSION,
@@ -88,7 +88,7 @@ def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else moment.astimezone(zone).isoformat()
 
 
-def _callback(telling: Telling) -> tuple[Any, bool]:
+def callback_of(telling: Telling) -> tuple[Any, bool]:
     """Give the callback so that it can be printed again, and whether all of it can be printed as it is.
 
     An alarm was parsed already, with NaN and integers beyond 63 bits made texts; only lone

@@ -21,7 +21,7 @@ from jinja2.exceptions import TemplateSyntaxError
 from bridge.message import Message
 from bridge.rendering.dialects import DIALECTS, Dialect
 from bridge.rendering.draft import DRAFT, Draft, Literal, Mention, Setting
-from bridge.rendering.envelope import envelope, received
+from bridge.rendering.envelope import callback_of, envelope
 from bridge.rendering.library import Library, builtin_templates
 from bridge.rendering.plain import plain_text
 from bridge.rendering.sandbox import Sandbox
@@ -115,7 +115,7 @@ def _run(template: Template, telling: Telling, draft: Draft) -> str:
             "channel": telling.channel,
             "delivery_id": telling.delivery_id,
             "event_id": str(telling.event.id),
-            "callback": received(telling.body),
+            "callback": callback_of(telling)[0],
         }
     )
     return draft.concat(template.root_render_func(context))

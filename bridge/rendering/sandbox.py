@@ -88,6 +88,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.filters = filters()
         self.tests = tests()  # type: ignore[assignment]  # jinja says less than it takes
+        self._readable = frozenset(AlarmView.names())
         self.globals = {"range": bounded_range, "dict": dict, "namespace": Namespace}
 
     @staticmethod
@@ -113,6 +114,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read an attribute or key, of what may be read."""
+        if type(obj) is AlarmView and attribute in self._readable:  # what templates read most
+            return getattr(obj, attribute)
         if isinstance(obj, str):
             return self._text_method(obj, attribute)
         if isinstance(obj, Absent):

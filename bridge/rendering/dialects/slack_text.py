@@ -56,6 +56,10 @@ def url(text: str) -> str:
     return UNSAFE_IN_URL.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), plain(text).strip())
 
 
+def _url_in_entity(text: str) -> str:
+    return url(text).replace("&", "&amp;")
+
+
 def parts(text: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piece]:
     """Take a mrkdwn text apart: entities stay whole, and what a value would make of one is undone."""
     end = 0
@@ -99,5 +103,5 @@ def _target(target: str, draft: Draft) -> str:
         if all(isinstance(value, Setting) and NAMED.fullmatch(value) for value in values):
             return draft.expanded(target)
         return "" if values else target
-    address = "".join(url(piece.text) if piece.is_value else piece.text for piece in pieces(target, draft, url))
+    address = "".join(piece.written for piece in pieces(target, draft, _url_in_entity))
     return address if URL.fullmatch(address) else ""
