@@ -55,7 +55,7 @@ async def test_an_address_that_cannot_be_had_is_said_in_words(runner, tmp_path):
             refused(runner, tmp_path / "console", server={**own, "auth": "off"}, console=taken),
             refused(runner, tmp_path / "elsewhere", server=elsewhere, console=own),
         )
-    assert words == [
+    assert [*words] == [
         f"cannot listen on 127.0.0.1:{port}: Address already in use",
         f"cannot listen on 127.0.0.1:{port}: Address already in use",
         "cannot listen on 192.0.2.1:8080: Cannot assign requested address",

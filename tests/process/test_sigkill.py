@@ -27,8 +27,8 @@ class Unsteady:
     """An endpoint that takes four requests of five. `taken` counts by webhook-id what it took."""
 
     def __init__(self):
-        self.taken = Counter()
-        self.alarms = {}  # webhook-id → instance
+        self.taken: Counter[str] = Counter()
+        self.alarms: dict[str, str] = {}  # webhook-id → instance
         self.connections = 0
         self._numbers = itertools.count(1)
 
@@ -38,8 +38,9 @@ class Unsteady:
             while (request := await read_request(reader)) is not None:
                 number = next(self._numbers)
                 if number % 5:
-                    self.alarms[request.header("webhook-id")] = request.json()["alarm"]["object_id"]
-                    self.taken[request.header("webhook-id")] += 1
+                    delivery = str(request.header("webhook-id"))
+                    self.alarms[delivery] = request.json()["alarm"]["object_id"]
+                    self.taken[delivery] += 1
                 await asyncio.sleep(ANSWER_SECONDS)
                 if number % 50 == 0:
                     return  # without an answer
@@ -105,7 +106,7 @@ async def test_after_ten_sigkills_under_load_all_that_was_acknowledged_arrives_a
             bridge = await runner.serve(config)
             sender.to(bridge.url)
             enough = len(sender.acknowledged) + random.randint(*BETWEEN)
-            await until(lambda enough=enough: len(sender.acknowledged) >= enough and endpoint.connections, "load")
+            await until(lambda: len(sender.acknowledged) >= enough and endpoint.connections, "load")  # noqa: B023
             await bridge.kill()
             sender.to("")
             await until(lambda: not endpoint.connections, "the endpoint has read what was sent")
