@@ -29,11 +29,12 @@ from bridge.config import Config, Loaded
 from bridge.delivery import Post, Worker
 from bridge.housekeeping import keep_house
 from bridge.intake import ChannelPlan, Intake
+from bridge.message import Delivery
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
 from bridge.rendering import Renderer
 from bridge.settings import ChannelSettings, Secret
-from bridge.store import Lock, StoreError, Writer, open_store
+from bridge.store import Lock, StoreError, Writer, Written, open_store
 from bridge.watch import Watch
 from bridge.web.callback import CallbackListener
 from bridge.web.console import console
@@ -115,7 +116,7 @@ async def bridge(
         tasks = {"writer": _run(stack, writer.run())}
         outbox = StoreOutbox(writer, reading)
         workers = workers_of(config, outbox, clock=clock, random=random, metrics=metrics, environ=environ, out=out)
-        writer.on_work = lambda names: wake(workers, names)
+        writer.on_work = lambda written: hand_out(workers, written)
         tasks |= {f"channel {name}": _run(stack, worker.run()) for name, worker in workers.items()}
         tasks["housekeeping"] = _run(stack, keep_house(writer, lambda: intake, config.retention, clock))
         callbacks = CallbackListener(
@@ -169,11 +170,15 @@ async def _listen_console(stack: AsyncExitStack, config: Config, watch: Watch) -
     return await _listen(stack, app, config.console.listen)
 
 
-def wake(workers: Mapping[str, Worker], names: Iterable[str]) -> None:
-    """Tell the workers of new work."""
-    for name in names:
-        if name in workers:
-            workers[name].wake()
+def hand_out(workers: Mapping[str, Worker], written: Written) -> None:
+    """Give the workers their new deliveries."""
+    for name in written.moved & workers.keys():
+        workers[name].wake()
+    offers: dict[str, list[Delivery]] = {}
+    for delivery in written.deliveries:
+        offers.setdefault(delivery.channel, []).append(delivery)
+    for name in offers.keys() & workers.keys():
+        workers[name].offer(offers[name])
 
 
 def intake_of(config: Config, clock: Clock) -> Intake:

@@ -44,8 +44,8 @@ def composer(
         event = delivery.event
         telling = Telling(
             event=event,
-            alarm=alarm_of(delivery.body, event),
-            body=delivery.body,
+            alarm=delivery.alarm or alarm_of(delivery.body or b"", event),
+            body=delivery.body or b"",
             delivery_id=str(delivery.id),
             channel=channel,
             route=route_of(delivery.route, event.state),

@@ -43,10 +43,11 @@ class Condition:
         return (self.state.paused_until - self._clock.now()).total_seconds()
 
     def strikes(self, delivery: Delivery, verdict: Verdict) -> int:
-        """Count the alarms in a row that got a verdict which may break the channel."""
+        """Count the alarms in a row that got a verdict which may break the channel; a broken one needs no more."""
         if verdict.breaks_after:
             self._refused.add(delivery.event.key)
-        elif verdict.answer in {Answer.SENT, Answer.REJECTED, Answer.BROKEN}:
+            return verdict.breaks_after if self.is_broken else len(self._refused)
+        if verdict.answer in {Answer.SENT, Answer.REJECTED, Answer.BROKEN}:
             self._refused.clear()
         return len(self._refused)
 
@@ -55,26 +56,36 @@ class Condition:
         state = self.state
         if verdict.answer is Answer.SENT:
             if state.failures or state.paused_until is not EPOCH:
-                await self._set_pause(0, 0.0)
+                await self._mend()
         elif move.breaks:
             await self._break(verdict.said)
-        elif move.pauses and state.failures + 1 >= self._pauses_at:
-            await self._set_pause(state.failures + 1, move.wait_seconds)
+        elif move.pauses and (self.is_broken or state.failures + 1 >= self._pauses_at):
+            await self._pause(move.wait_seconds)
         elif move.pauses:
             self.state = replace(state, failures=state.failures + 1)
 
-    async def _set_pause(self, failures: int, seconds: float) -> None:
+    async def _mend(self) -> None:
+        """Be at ease: a message was taken."""
         before = self.state
-        until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
-        self.state = ChannelState(name=before.name, paused_until=until, failures=failures, mark=before.mark)
+        self.state = ChannelState(name=before.name, paused_until=EPOCH, mark=before.mark)
         if before.broken_since is not None:
             log.warning("the channel is mended", channel=before.name, broken_since=before.broken_since.isoformat())
             self._metrics.channel_broken(before.name, self.is_broken)
-        if before.paused_until is not EPOCH or until is not EPOCH:
+        if before.paused_until is not EPOCH:
             await self._keep(self.state)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait as a whole, no less long than others asked for; a broken channel is broken until it takes something."""
+        before = self.state
+        until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
+        failures = before.failures if self.is_broken else before.failures + 1
+        self.state = replace(before, paused_until=max(until, before.paused_until), failures=failures)
+        await self._keep(self.state)
 
     async def _break(self, reason: str) -> None:
         """Take nothing more until somebody mends the channel; try it now and then."""
+        if self.is_broken and self.pause_seconds() > 0:
+            return  # it was under way when the channel broke: that is no further trial
         failures = self.state.failures + 1 if self.is_broken else 1
         seconds = probe_seconds(failures)
         now = self._clock.now()

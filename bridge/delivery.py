@@ -16,7 +16,6 @@ from typing import Protocol
 
 import structlog
 
-from bridge.alarm import State
 from bridge.attempt import as_stored, call_of, concluded, ended, report
 from bridge.channels import Channel
 from bridge.clock import Clock
@@ -25,6 +24,7 @@ from bridge.lanes import Lanes
 from bridge.message import Answer, Delivery, DeliveryState, Message, Receipt, Step, Verdict
 from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
+from bridge.planning import is_no_news
 from bridge.retry import is_too_late, next_move
 from bridge.store import PAGE, ChannelState, Result, StoreError, Told
 
@@ -33,8 +33,8 @@ LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
 SETTLE_SECONDS = 1.0  # for results to reach the disk when the bridge stops
 STORE_RETRY_SECONDS = 1.0
+UNSTORED_SECONDS = 60.0  # before a message is sent again whose result the store will not have
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
-UPDATES_ONLY = frozenset({State.REPLACED})  # told by an update or, in a chat, not at all
 
 log = structlog.get_logger()
 
@@ -105,6 +105,7 @@ class Worker:
         self._settling: set[asyncio.Future[None]] = set()  # answered, and not yet on disk
         self._after = 0  # the highest delivery id read
         self._more = True  # there may be more on disk
+        self._loading = False
         self._stopping = False
         self.condition = Condition(
             restored(post.name, post.mark, state),
@@ -118,6 +119,19 @@ class Worker:
         """Say that there is new work on disk."""
         self._more = True
         self._wake.set()
+
+    def offer(self, deliveries: list[Delivery]) -> None:
+        """Take new deliveries as they were written, where all before them are here; else they are read from disk."""
+        full = len(self._lanes) + len(deliveries) > MOST_LOADED
+        if self._more or self._loading or full or any(delivery.body is None for delivery in deliveries):
+            self.wake()
+            return
+        now = self._clock.now()
+        for delivery in deliveries:
+            if delivery.id > self._after:  # else a page read meanwhile had it
+                self._lanes.add(delivery, now)
+        self._after = max(self._after, deliveries[-1].id)
+        self._start_what_may()
 
     async def run(self) -> None:
         """Deliver until told to stop."""
@@ -145,11 +159,14 @@ class Worker:
         """Read on in the queue while there is room."""
         while self._more and len(self._lanes) < MOST_LOADED:
             self._more = False  # before the read: work that comes meanwhile sets it again
+            self._loading = True
             try:
                 page = await self._outbox.waiting(self._post.name, self._after)
             except StoreError as error:
                 log.warning("the queue cannot be read", channel=self._post.name, reason=str(error))
                 return
+            finally:
+                self._loading = False
             now = self._clock.now()
             for delivery in page:
                 if delivery.id not in self._lanes:
@@ -161,14 +178,14 @@ class Worker:
 
     def _start_what_may(self) -> None:
         """Put under way what is due, as far as pause, window and spacing allow."""
-        while len(self._tasks) < self._window.limit and (delivery := self._next()) is not None:
+        while not self._is_full and (delivery := self._next()) is not None:
             task = asyncio.create_task(self._carry(delivery))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
     def _next(self) -> Delivery | None:
         """Take the next delivery that may be attempted now."""
-        if self._stopping or len(self._settling) >= self._window.limit:
+        if self._stopping or len(self._settling) >= self._limit:
             return None
         if self._hands_over:
             return self._lanes.take(self._clock.now())
@@ -186,7 +203,7 @@ class Worker:
             await self._attempt(delivery)
             if self._more and len(self._lanes) < MOST_LOADED // 2:
                 self._wake.set()
-            delivery = self._next() if len(self._tasks) <= self._window.limit else None
+            delivery = self._next() if len(self._tasks) <= self._limit else None
 
     async def _attempt(self, delivery: Delivery) -> None:
         """Make one attempt and have its result stored; its alarm is under way until that is done."""
@@ -196,6 +213,11 @@ class Worker:
             await self._clock.sleep(STORE_RETRY_SECONDS)
             self._lanes.hold(delivery, self._clock.now())
             return
+        except Exception as error:
+            log.exception("a delivery failed", channel=self._post.name, delivery=delivery.id)
+            said = f"the bridge failed: {type(error).__name__}"
+            failed = Verdict(answer=Answer.REJECTED, said=said, plain_helps=True)
+            result = await self._concluded(delivery, delivery.step, failed, "")
         report(result, self._metrics)
         storing = asyncio.ensure_future(self._outbox.finish(result))
         self._settling.add(storing)
@@ -208,7 +230,8 @@ class Worker:
             return
         if storing.exception() is not None:
             log.error("a result could not be stored", channel=self._post.name, exc_info=storing.exception())
-            self._lanes.hold(result.delivery, self._clock.now())
+            later = self._clock.now() + timedelta(seconds=UNSTORED_SECONDS)
+            self._lanes.hold(replace(result.delivery, due_at=later), self._clock.now())
         elif result.state is DeliveryState.WAITING:
             self._lanes.hold(as_stored(result), self._clock.now())
         else:
@@ -224,6 +247,15 @@ class Worker:
             log.error("a delivery failed", channel=self._post.name, exc_info=error)
 
     @property
+    def _limit(self) -> int:
+        """How many may be under way: a broken channel is tried with one."""
+        return 1 if self.condition.is_broken and not self._hands_over else self._window.limit
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._tasks) >= self._limit or len(self._settling) >= self._limit
+
+    @property
     def _hands_over(self) -> bool:
         """Whether the channel is broken, not to be tried yet, and another takes its place."""
         return self._post.fallback is not None and self.condition.is_broken and self.condition.pause_seconds() > 0
@@ -231,7 +263,7 @@ class Worker:
     async def _wait(self) -> None:
         """Wait for new work, the end of an attempt, or a time that somebody waits for."""
         waits = [LONGEST_WAIT_SECONDS]
-        if len(self._tasks) < self._window.limit:
+        if not self._is_full:
             pause = self.condition.pause_seconds()
             if self._lanes.has_ready:
                 waits.append(max(pause, self._spacing.wait_seconds(self._clock.monotonic())))
@@ -273,7 +305,7 @@ class Worker:
             return Step.POST, None, ""
         told = await self._outbox.message(delivery.event.episode_id, self._post.name)
         if told is None:
-            alone = delivery.event.state in UPDATES_ONLY
+            alone = is_no_news(delivery.event.state, delivery.event.kind)
             return Step.POST, None, "there is no message to update" if alone else ""
         if told.event_id == delivery.event.id:
             return Step.POST, None, "a new message tells it already"
@@ -283,6 +315,8 @@ class Worker:
         """Turn a verdict into what becomes of the delivery and of the channel."""
         aimed = delivery if step is delivery.step else replace(delivery, step=step)
         move = next_move(aimed, verdict, self._random, strikes=self.condition.strikes(delivery, verdict))
+        if move.forget_message and is_no_news(delivery.event.state, delivery.event.kind):
+            move = replace(move, state=DeliveryState.SUPERSEDED)
         if verdict.answer is Answer.SENT:
             self._window.went_well()
         elif verdict.throttled:

@@ -90,6 +90,7 @@ class Event:
     episode_id: int  # 0: of no episode (unrecognised)
     number: int  # the episode's, for the short id
     key: str
+    kind: str = ""  # the alarm's: metric, event, …
     callback_id: int
     created_at: datetime  # when the bridge judged it
     received_at: datetime  # when its callback was stored

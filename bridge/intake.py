@@ -68,7 +68,7 @@ class Intake:
             )
         endings = [self._replaced(old, episode, ids) for old in replaced]  # first: deliveries go out by their ids
         event = self._event(decision, alarm, episode, callback_id, ids)
-        given, deliveries, why = self._told(alarm, event, episode, ids)
+        given, deliveries, why = self._told(callback, event, episode, ids)
         episode = replace(episode, given=given, callback_id=callback_id)
         return Judgement(
             outcome=decision.outcome,
@@ -143,6 +143,7 @@ class Intake:
             episode_id=episode.id,
             number=episode.number,
             key=episode.key,
+            kind=episode.kind,
             callback_id=callback_id,
             created_at=self.now(),
             received_at=alarm.received_at,
@@ -165,6 +166,7 @@ class Intake:
             episode_id=episode.id,
             number=episode.number,
             key=episode.key,
+            kind=episode.kind,
             callback_id=episode.callback_id,
             created_at=now,
             received_at=now,
@@ -181,12 +183,14 @@ class Intake:
         return event, self._to_given(event, old, ids)
 
     def _told(
-        self, alarm: Alarm, event: Event, episode: Episode, ids: Ids
+        self, callback: Callback, event: Event, episode: Episode, ids: Ids
     ) -> tuple[Mapping[str, Given], tuple[Delivery, ...], str]:
         """Enqueue an event; give the channels that have the episode now, and words on silence."""
         if event.state.ends and not event.unheard:
-            endings = self._to_given(event, episode, ids)
+            endings = self._to_given(event, episode, ids, callback)
             return episode.given, endings, "" if endings else "; told nowhere: no channel was given it"
+        alarm = callback.reading.alarm
+        assert alarm is not None
         choices = self.routes.choose(alarm, event.state)
         given, held = dict(episode.given), []
         deliveries: list[Delivery] = []
@@ -196,15 +200,17 @@ class Intake:
                 held.append(choice.channel)
                 steps = tuple(step for step in steps if step is Step.UPDATE)
             name = choice.route.name if choice.route else ""
-            deliveries += [self._delivery(event, choice.channel, step, name, ids) for step in steps]
+            deliveries += [self._delivery(event, choice.channel, step, name, ids, callback) for step in steps]
             if steps or choice.channel in given:
                 given[choice.channel] = after(given.get(choice.channel), choice, event, steps, alarm.received_at)
         return given, tuple(deliveries), silence(choices, deliveries, held)
 
-    def _to_given(self, event: Event, episode: Episode, ids: Ids) -> tuple[Delivery, ...]:
+    def _to_given(
+        self, event: Event, episode: Episode, ids: Ids, callback: Callback | None = None
+    ) -> tuple[Delivery, ...]:
         """Enqueue an ending for the channels that were given the episode, and for no other."""
         return tuple(
-            self._delivery(event, given.channel, step, given.route, ids)
+            self._delivery(event, given.channel, step, given.route, ids, callback)
             for given in episode.given.values()
             for step in self._steps(event, episode, given.channel, self.routes.named(given.route))
         )
@@ -226,8 +232,19 @@ class Intake:
         )
 
     @staticmethod
-    def _delivery(event: Event, channel: str, step: Step, route: str, ids: Ids) -> Delivery:
-        return Delivery(id=ids.next(), channel=channel, step=step, event=event, route=route, due_at=event.created_at)
+    def _delivery(
+        event: Event, channel: str, step: Step, route: str, ids: Ids, callback: Callback | None = None
+    ) -> Delivery:
+        return Delivery(
+            id=ids.next(),
+            channel=channel,
+            step=step,
+            event=event,
+            route=route,
+            due_at=event.created_at,
+            body=callback.body if callback else None,
+            alarm=callback.reading.alarm if callback else None,
+        )
 
 
 def is_held_back(given: Given | None, route: Route | None, received_at: datetime) -> bool:

@@ -6,6 +6,7 @@ fields, takes the secrets out of the *finished* line, so that none gets by in a 
 it in one piece. A log never fails: what cannot be written is dropped.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bridge.redaction import clean, forms_of
 
@@ -83,11 +85,13 @@ class _Sink:
         self._forms: tuple[str, ...] = ()
         self._render: Callable[[str, Fields], str] = _json_line
         self._write: Callable[[str], object] = _nowhere
+        self._lines: list[str] = []  # of this turn of the loop
 
     def __call__(self, *_names: object) -> "_Sink":
         return self
 
     def open(self, stream: TextIO | None, *, as_json: bool, colours: bool, level: int) -> None:
+        self.flush()
         self.level = level
         self._render = _json_line if as_json else _readable_line if not colours else _coloured_line
         self._write = _writer(stream)
@@ -108,9 +112,21 @@ class _Sink:
         return line
 
     def write(self, line: str) -> None:
-        """Write a finished line; a stream that is closed, full or gone is no reason to stop working."""
-        with suppress(OSError, ValueError):
-            self._write(line + "\n")
+        """Write a finished line, inside a loop together with the others of this turn of it."""
+        self._lines.append(line)
+        if len(self._lines) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; a stream that is closed, full or gone is no reason to stop working."""
+        lines, self._lines = self._lines, []
+        if lines:
+            with suppress(OSError, ValueError):
+                self._write("\n".join(lines) + "\n")
 
     debug = info = warning = error = critical = write
 
@@ -139,7 +155,18 @@ def _take_over_standard_logging(sink: _Sink) -> None:
     root.addHandler(_Handler(sink))
     root.setLevel(sink.level if sink.level <= LEVELS["debug"] else max(sink.level, LEVELS["warning"]))
     logging.getLogger("aiohttp.access").disabled = True  # it would show the tokens of callback URLs
+    logging.getLogger("aiohttp.server").addFilter(_tell_shortly)
     logging.captureWarnings(capture=True)
+
+
+def _tell_shortly(record: logging.LogRecord) -> bool:
+    """Tell of a request that is not HTTP in a short line: aiohttp shows all that anybody sent, below a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg = f"{record.getMessage()}: it is not HTTP ({type(error).__name__})"
+        record.args, record.exc_info = (), None
+    return True
 
 
 def _writer(stream: TextIO | None) -> Callable[[str], object]:

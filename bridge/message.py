@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bridge.alarm import State
+from bridge.alarm import Alarm, State
 from bridge.episode import Event
 
 Receipt = Mapping[str, str]  # what a platform says of a message it took; only its channel's file reads it
@@ -46,7 +46,8 @@ class Delivery:
     attempts: int = 0
     due_at: datetime
     note: str = ""  # why it is here or ended so, in words
-    body: bytes = b""  # the callback's own
+    body: bytes | None = None  # the callback's own; None: on disk
+    alarm: Alarm | None = None  # what it says, where that is known without reading it again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,13 +30,18 @@ def steps_for(
         return possible(TOLD_ONCE, can)
     if state is State.REPEAT:
         return possible(on_repeat, can)
-    if state is State.REPLACED or (state is State.EXPIRED and kind == "event"):
+    if is_no_news(state, kind):
         if not chat:
             return POST
         return (Step.UPDATE,) if on_recovered and Step.UPDATE in can else ()
     if state.ends:
         return POST if unheard and on_recovered else possible(on_recovered, can)
     return POST
+
+
+def is_no_news(state: State, kind: str) -> bool:
+    """Say whether people are told by an update or not at all."""
+    return state is State.REPLACED or (state is State.EXPIRED and kind == "event")
 
 
 def possible(steps: tuple[Step, ...], can: frozenset[Step]) -> tuple[Step, ...]:

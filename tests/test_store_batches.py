@@ -235,7 +235,7 @@ async def test_what_was_not_stored_gives_no_numbers_away(tmp_path, clock):
 
     async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
         jobs = (spine.writer.do(spine.store.keep_receiving_time(60)), spine.writer.do(fails))
-        total, _ = await asyncio.gather(*jobs, return_exceptions=True)
+        (total, _) = await asyncio.gather(*jobs, return_exceptions=True)
         assert (total, spine.store.ids.receiving_seconds) == (60, 60)
         assert spine.rows("SELECT value FROM facts WHERE name = 'receiving_seconds'") == [("60",)]
 

@@ -95,7 +95,7 @@ def open_session(settings: HttpSettings, *, environ: Mapping[str, str]) -> aioht
         proxy=proxy_for(settings, environ),
         response_class=BoundedResponse,
         skip_auto_headers=("Accept-Encoding",),  # an answer of a few words need not be packed
-        middlewares=(_stay,),
+        middlewares=() if settings.keep_alive else (_stay,),  # who keeps alive asks for no redirects itself
         trace_configs=[] if settings.keep_alive else [_noting_what_is_written()],
         trust_env=False,
     )

@@ -7,7 +7,6 @@ alarms, and EventBridge's body made like them), `cloudevents` (EventBridge's raw
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from bridge.alarm import Alarm, Reading, ReadingKind
@@ -15,8 +14,6 @@ from bridge.sources import cloudevents, tencent
 from bridge.sources.parsing import Parsed, parse_leniently, parse_strictly
 from bridge.sources.values import text
 
-REMEMBERED = 1024  # readings, of about 8 KB each
-SMALL = 8192  # bytes; alarms have about 1 KB, and what is much larger is not worth its place in memory
 NO_ALARM = (
     "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
 )
@@ -24,19 +21,7 @@ SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number
 
 
 def read(body: bytes, received_at: datetime) -> Reading:
-    """Read a callback's body. `received_at` is aware and in UTC.
-
-    The last readings are remembered: a callback is read when it comes in and again when it is told.
-    """
-    return _remembered(body, received_at) if len(body) <= SMALL else _read(body, received_at)
-
-
-@lru_cache(REMEMBERED)
-def _remembered(body: bytes, received_at: datetime) -> Reading:
-    return _read(body, received_at)
-
-
-def _read(body: bytes, received_at: datetime) -> Reading:
+    """Read a callback's body. `received_at` is aware and in UTC."""
     value = parse_strictly(body)
     if isinstance(value, dict) and (alarm := _alarm(value, body, received_at)):
         return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id)

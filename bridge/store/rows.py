@@ -172,6 +172,7 @@ def _event_of(row: Any) -> Event:
         episode_id=row.episode_id,
         number=row.number or 0,
         key=row.key or "",
+        kind=row.kind or "",
         callback_id=row.callback_id,
         created_at=moment(row.created_at),
         received_at=moment(row.received_at),

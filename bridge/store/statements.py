@@ -74,6 +74,7 @@ waiting_deliveries = (  # one page of a channel's queue, with all that a message
         events.c.cause,
         episodes.c.number,
         episodes.c.key,
+        episodes.c.kind,
         callbacks.c.body,
     )
     .join(events, events.c.id == deliveries.c.event_id)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from bridge.alarm import Callback
 from bridge.clock import Clock, milliseconds
 from bridge.episode import Known
+from bridge.message import Delivery
 from bridge.store import rows, statements
 from bridge.store.facts import read_notices, receiving_seconds, write_fact, write_notices
 from bridge.store.failures import raise_if_unavailable
@@ -50,7 +51,8 @@ class Written:
 
     judgements: list[Judgement]
     jobs: list[Any]  # an exception where one failed
-    channels: frozenset[str]  # that have new work
+    deliveries: list[Delivery]  # new ones, in order
+    moved: frozenset[str]  # channels that took deliveries over
 
 
 class Store:
@@ -78,16 +80,39 @@ class Store:
             log.exception("what waited cannot be stored together")
             return self._write_one_by_one(work, judge)
 
+    def begin(self) -> Connection:
+        """Begin a transaction, when no other process is writing any more; `commit` or `roll_back` ends it."""
+        connection = self._writing.connect()
+        try:
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def commit(self, connection: Connection) -> None:
+        """Have the disk take it."""
+        connection.commit()
+        connection.close()
+
+    def roll_back(self, connection: Connection) -> None:
+        """Forget it."""
+        connection.close()
+
     def _write(self, work: Work, judge: Judge) -> Written:
         with self._transaction() as connection:
-            self.ids.begin()
-            self._writes.begun.run(connection, [{"id_": one} for one in work.begun])
-            moved = write_results(connection, work.results, self.ids, self._writes)
-            judgements = self._record(connection, work.callbacks, judge)
-            done = [job(connection) for job in work.jobs]
+            return self.fill(connection, work, judge)
+
+    def fill(self, connection: Connection, work: Work, judge: Judge) -> Written:
+        """Judge and write what waits, within a transaction."""
+        self.ids.begin()
+        self._writes.begun.run(connection, [{"id_": one} for one in work.begun])
+        moved = write_results(connection, work.results, self.ids, self._writes)
+        judgements = self._record(connection, work.callbacks, judge)
+        done = [job(connection) for job in work.jobs]
         followed = [judgement for value in done if isinstance(value, list) for judgement in value]  # of the time
-        told = {delivery.channel for judgement in (*judgements, *followed) for delivery in judgement.deliveries}
-        return Written(judgements, done, moved | told)
+        deliveries = [one for judgement in (*judgements, *followed) for one in judgement.deliveries]
+        return Written(judgements, done, deliveries, moved)
 
     def _write_one_by_one(self, work: Work, judge: Judge) -> Written:
         """Keep what somebody's data spoiled from spoiling the rest."""
@@ -98,7 +123,8 @@ class Store:
         return Written(
             [judgement for one in written for judgement in one.judgements],
             [value for one in written for value in one.jobs],
-            frozenset().union(*(one.channels for one in written)),
+            [delivery for one in written for delivery in one.deliveries],
+            frozenset().union(*(one.moved for one in written)),
         )
 
     def _write_or_keep(self, part: Work, judge: Judge) -> Written:
@@ -109,7 +135,7 @@ class Store:
             raise_if_unavailable(error)
             log.exception("something cannot be stored as it is")
             if part.jobs:
-                return Written([], [error], frozenset())
+                return Written([], [error], [], frozenset())
             kept = [unreadable(one, error) for one in part.callbacks]
             return self._write(Work(kept, [bare(one, error) for one in part.results], part.begun), judge)
 
