@@ -99,9 +99,9 @@ async def test_what_is_known_is_read_again_from_the_disk_as_it_was_in_memory(tmp
     assert at_once == [Row.NEW, Row.LATER, Row.RECOVERED, Row.LATE_RESEND, Row.AGAIN]
 
 
+SURROGATE = b'"\\ud800"'
 HOSTILE = [
-    b'{"sessionId": "\\ud800", "alarmStatus": "\\udfff", "alarmObjInfo": {"dimensions": {"\\ud800": "\\ud800"}},'
-    b' "alarmPolicyInfo": {"policyName": "\\ud800", "conditions": {"metricName": "\\ud800"}}}',
+    b'{"sessionId": %b, "alarmStatus": %b, "alarmObjInfo": {"dimensions": {%b: %b}}}' % ((SURROGATE,) * 4),
     b'{"sessionId": "\\u0000", "alarmObjInfo": {}, "alarmPolicyInfo": {"policyId": "a\\u0000b"}}',
     b'{"sessionId": 1180591620717411303424, "alarmObjInfo": {}, "durationTime": 1180591620717411303424}',
     b'{"sessionId": NaN, "alarmObjInfo": {"dimensions": {"vport": NaN}}, "durationTime": Infinity}',

@@ -1,0 +1,210 @@
+"""How a channel is: at ease, pausing or broken."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+from structlog.testing import capture_logs
+
+from bridge.clock import EPOCH, SystemClock
+from bridge.condition import MOST_FAILURES, Condition, restored
+from bridge.message import Answer, Verdict
+from bridge.metrics import Metrics
+from bridge.retry import next_move
+from bridge.store import ChannelState
+from tests.fakes.deliveries import a_delivery
+from tests.fakes.virtual import START
+
+
+class Still(SystemClock):
+    """A clock that stands until it is moved."""
+
+    def __init__(self):
+        self.time = START
+
+    def now(self):
+        return self.time
+
+    def forward(self, seconds):
+        self.time += timedelta(seconds=seconds)
+
+
+class Steady(Random):
+    """Randomness without surprises."""
+
+    def uniform(self, a, b):
+        return (a + b) / 2
+
+
+class Subject:
+    """A condition that is told of verdicts as a worker tells it, and what it stored."""
+
+    def __init__(self, *, chat=True, state=None):
+        self.clock, self.kept, self.metrics = Still(), [], Metrics(channels=["ops"])
+        self.condition = Condition(
+            restored("ops", "mark", state),
+            keep=self._keep,
+            clock=self.clock,
+            metrics=self.metrics,
+            pauses_at=1 if chat else MOST_FAILURES,
+        )
+
+    async def _keep(self, state):
+        self.kept.append(state)
+
+    async def hear(self, answer, *, key="alarm", attempts=0, **more):
+        verdict = Verdict(answer=answer, said=f"it said {answer}", **more)
+        delivery = a_delivery(key=key, attempts=attempts)
+        strikes = self.condition.strikes(delivery, verdict)
+        with capture_logs():
+            await self.condition.learn(verdict, next_move(delivery, verdict, Steady(), strikes=strikes))
+        return self.condition.pause_seconds()
+
+    @property
+    def is_broken(self):
+        shown = b'alarm_bridge_channel_broken{channel="ops"} 1.0' in self.metrics.text()
+        assert shown is self.condition.is_broken
+        return shown
+
+
+async def test_a_chat_pauses_as_a_whole_when_a_message_fails_and_remembers_it():
+    ops = Subject()
+    assert await ops.hear(Answer.RETRY) == 1
+    assert await ops.hear(Answer.AMBIGUOUS, attempts=1) == 2
+    assert [state.failures for state in ops.kept] == [1, 2]
+    assert ops.kept[-1].paused_until == START + timedelta(seconds=2)
+    assert not ops.is_broken
+
+
+async def test_a_pause_ends_with_its_time_or_with_a_message_that_is_taken():
+    ops = Subject()
+    await ops.hear(Answer.RETRY, after_seconds=30)
+    ops.clock.forward(30)
+    assert ops.condition.pause_seconds() == 0
+    assert await ops.hear(Answer.SENT) == 0
+    assert ops.kept[-1] == ChannelState(name="ops", paused_until=EPOCH, mark="mark")
+
+
+async def test_a_machines_channel_pauses_only_after_ten_failures_in_a_row():
+    tickets = Subject(chat=False)
+    for _ in range(MOST_FAILURES - 1):
+        assert await tickets.hear(Answer.RETRY) <= 0
+    assert await tickets.hear(Answer.RETRY) == 1
+    tickets = Subject(chat=False)
+    for _ in range(MOST_FAILURES - 1):
+        await tickets.hear(Answer.RETRY)
+    await tickets.hear(Answer.SENT)
+    assert await tickets.hear(Answer.RETRY) <= 0
+    assert tickets.kept == []
+
+
+async def test_a_pause_is_not_cut_short_by_another_that_was_under_way():
+    tickets = Subject(chat=False)
+    for _ in range(MOST_FAILURES - 1):
+        await tickets.hear(Answer.RETRY)
+    assert await tickets.hear(Answer.RETRY, after_seconds=60) == 60
+    assert await tickets.hear(Answer.RETRY) == 60
+    assert await tickets.hear(Answer.RETRY, after_seconds=0) == 60
+    assert await tickets.hear(Answer.RETRY, after_seconds=90) == 90
+
+
+async def test_a_platform_that_says_at_once_is_asked_at_once():
+    ops = Subject()
+    assert await ops.hear(Answer.RETRY, after_seconds=0) <= 0
+
+
+async def test_a_broken_channel_is_tried_after_5_minutes_then_10_and_20_up_to_an_hour():
+    ops = Subject()
+    waits = []
+    for _ in range(6):
+        waits.append(await ops.hear(Answer.BROKEN))
+        ops.clock.forward(waits[-1])
+    assert waits == [300, 600, 1200, 2400, 3600, 3600]
+    assert ops.is_broken
+    assert {state.broken_since for state in ops.kept} == {START}
+    assert {state.reason for state in ops.kept} == {"it said broken"}
+
+
+async def test_what_was_under_way_when_the_channel_broke_is_no_further_trial():
+    tickets = Subject(chat=False)
+    assert [await tickets.hear(Answer.BROKEN) for _ in range(8)] == [300] * 8
+    tickets.clock.forward(300)
+    assert await tickets.hear(Answer.BROKEN) == 600
+
+
+async def test_a_broken_channel_is_mended_by_a_message_that_is_taken():
+    ops = Subject()
+    await ops.hear(Answer.BROKEN)
+    ops.clock.forward(300)
+    await ops.hear(Answer.SENT)
+    assert not ops.is_broken
+    assert ops.kept[-1] == ChannelState(name="ops", paused_until=EPOCH, mark="mark")
+    assert await ops.hear(Answer.BROKEN) == 300
+
+
+@pytest.mark.parametrize("answer", [Answer.RETRY, Answer.AMBIGUOUS])
+async def test_a_broken_channel_that_cannot_be_reached_is_still_broken(answer):
+    ops = Subject()
+    await ops.hear(Answer.BROKEN)
+    ops.clock.forward(300)
+    assert await ops.hear(answer) == 1
+    assert ops.is_broken
+    ops.clock.forward(1)
+    assert await ops.hear(answer, after_seconds=0) <= 0
+    assert ops.is_broken
+    assert await ops.hear(Answer.BROKEN) == 600
+    assert ops.kept[-1].broken_since == START
+
+
+async def test_a_refused_message_neither_mends_nor_pauses():
+    ops = Subject()
+    await ops.hear(Answer.BROKEN)
+    ops.clock.forward(300)
+    assert await ops.hear(Answer.REJECTED) <= 0
+    assert await ops.hear(Answer.GONE) <= 0
+    assert ops.is_broken
+
+
+async def test_the_same_verdict_for_three_alarms_in_a_row_breaks_the_channel():
+    ops = Subject()
+    for key, expected in (("a", False), ("a", False), ("b", False), ("b", False), ("c", True)):
+        await ops.hear(Answer.REJECTED, key=key, breaks_after=3)
+        assert ops.is_broken is expected
+
+
+@pytest.mark.parametrize("between", [Answer.SENT, Answer.REJECTED])
+async def test_an_answer_between_them_begins_the_count_anew(between):
+    ops = Subject()
+    for key in "ab":
+        await ops.hear(Answer.REJECTED, key=key, breaks_after=3)
+    await ops.hear(between)
+    for key in "cd":
+        await ops.hear(Answer.REJECTED, key=key, breaks_after=3)
+    assert not ops.is_broken
+    await ops.hear(Answer.REJECTED, key="e", breaks_after=3)
+    assert ops.is_broken
+
+
+@pytest.mark.parametrize("between", [Answer.RETRY, Answer.AMBIGUOUS, Answer.GONE])
+async def test_what_is_no_answer_about_the_message_does_not(between):
+    ops = Subject()
+    for key in "ab":
+        await ops.hear(Answer.REJECTED, key=key, breaks_after=3)
+    await ops.hear(between)
+    await ops.hear(Answer.REJECTED, key="c", breaks_after=3)
+    assert ops.is_broken
+
+
+async def test_a_channel_broken_so_needs_no_three_more_after_a_restart():
+    state = ChannelState(name="ops", paused_until=START, failures=2, broken_since=START, mark="mark", reason="403")
+    ops = Subject(state=state)
+    assert ops.is_broken
+    assert await ops.hear(Answer.REJECTED, key="a", breaks_after=3) == 1200
+
+
+def test_a_pause_from_before_the_restart_holds_unless_the_settings_changed():
+    state = ChannelState(name="ops", paused_until=START, failures=4, broken_since=START, mark="mark", reason="401")
+    assert restored("ops", "mark", state) is state
+    fresh = ChannelState(name="ops", paused_until=EPOCH, mark="other")
+    assert restored("ops", "other", state) == fresh
+    assert restored("ops", "other", None) == fresh

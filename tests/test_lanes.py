@@ -1,0 +1,104 @@
+"""The order of one channel's deliveries: an independent model against random sequences."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.lanes import Lanes
+from tests.fakes.deliveries import a_delivery
+from tests.fakes.virtual import START
+
+
+def at(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+def test_the_oldest_goes_first_and_one_of_each_alarm_at_a_time():
+    lanes: Any = Lanes()
+    for number, key in enumerate("aabac", 1):
+        lanes.add(a_delivery(number, key=key), START)
+    taken = [lanes.take(START) for _ in range(3)]
+    assert [one.id for one in taken] == [1, 3, 5]
+    assert lanes.take(START) is None
+    lanes.done(taken[0], START)
+    assert lanes.take(START).id == 2
+    assert len(lanes) == 4
+
+
+def test_what_is_held_holds_its_alarm_and_no_other():
+    lanes: Any = Lanes()
+    for number, key in enumerate("aab", 1):
+        lanes.add(a_delivery(number, key=key), START)
+    first = lanes.take(START)
+    lanes.hold(a_delivery(1, key="a", due_at=at(30)), START)
+    assert lanes.next_due() == at(30)
+    other = lanes.take(START)
+    assert (first.id, other.id) == (1, 3)
+    lanes.done(other, START)
+    assert lanes.take(at(29)) is None
+    assert not lanes.has_ready
+    assert lanes.take(at(30)).due_at == at(30)
+    assert lanes.next_due() is None
+
+
+def test_what_was_held_goes_before_what_is_younger():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, key="a", due_at=at(5)), START)
+    lanes.add(a_delivery(2, key="b"), START)
+    lanes.add(a_delivery(3, key="c"), START)
+    assert lanes.take(START).id == 2
+    assert lanes.take(at(6)).id == 1
+    assert lanes.take(at(6)).id == 3
+
+
+def test_what_is_done_is_forgotten():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1), START)
+    assert 1 in lanes
+    lanes.done(lanes.take(START), START)
+    assert (1 in lanes, len(lanes), lanes.has_ready, lanes.next_due()) == (False, 0, False, None)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_no_alarm_is_ever_told_out_of_order_or_twice_at_once(data):
+    lanes: Any = Lanes()
+    now, number = 0, 0
+    under_way: dict[str, Any] = {}
+    finished: list[int] = []
+    added: list[Any] = []
+    for _ in range(data.draw(st.integers(1, 60))):
+        what = data.draw(st.sampled_from(["add", "take", "done", "hold", "wait"]))
+        if what == "add":
+            number += 1
+            delivery = a_delivery(
+                number, key=data.draw(st.sampled_from("abc")), due_at=at(now + data.draw(st.integers(0, 3)))
+            )
+            added.append(delivery)
+            lanes.add(delivery, at(now))
+        elif what == "take":
+            ready = [
+                one
+                for key in "abc"
+                if key not in under_way
+                for one in [next((a for a in added if a.event.key == key and a.id not in finished), None)]
+                if one is not None and one.due_at <= at(now)
+            ]
+            taken = lanes.take(at(now))
+            assert (taken.id if taken else None) == min((one.id for one in ready), default=None)
+            if taken:
+                under_way[taken.event.key] = taken
+        elif what == "wait":
+            now += data.draw(st.integers(0, 3))
+        elif under_way:
+            delivery = under_way.pop(data.draw(st.sampled_from(sorted(under_way))))
+            if what == "done":
+                finished.append(delivery.id)
+                lanes.done(delivery, at(now))
+            else:
+                held = a_delivery(delivery.id, key=delivery.event.key, due_at=at(now + data.draw(st.integers(0, 3))))
+                added[held.id - 1] = held
+                lanes.hold(held, at(now))
+        assert len(lanes) == len(added) - len(finished)

@@ -1,0 +1,99 @@
+"""How fast a channel may go."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.pace import BURST, Spacing, Window
+
+
+def sent(spacing, *, seconds, start=1000.0, step=0.01):
+    """Send whenever it is allowed; give the moments, from 0."""
+    times = []
+    for tick in range(round(seconds / step)):
+        now = start + tick * step
+        if spacing.wait_seconds(now) <= 1e-9:
+            spacing.take(now)
+            times.append(round(now - start, 2))
+    return times
+
+
+def test_three_messages_go_at_once_and_then_one_a_second():
+    assert sent(Spacing(1.0), seconds=5.5) == [0, 0.01, 0.02, 1, 2, 3, 4, 5]
+
+
+def test_after_a_rest_there_is_a_burst_again_and_never_a_larger_one():
+    spacing = Spacing(1.0)
+    assert len(sent(spacing, seconds=2.5)) == 5
+    assert sent(spacing, seconds=3.5, start=1100.0) == [0, 0.01, 0.02, 1, 2, 3]
+    assert sent(spacing, seconds=0.5, start=1104.0) == [0]
+
+
+def test_without_a_rate_nothing_waits():
+    spacing = Spacing(None)
+    for _ in range(1000):
+        assert spacing.wait_seconds(5.0) == 0
+        spacing.take(5.0)
+
+
+@given(st.floats(0.01, 100), st.lists(st.floats(0, 50), max_size=60))
+def test_in_no_span_more_go_than_the_rate_and_a_burst_allow(rate, gaps):
+    spacing, now, times = Spacing(rate), 7.0, []
+    for gap in gaps:
+        now += gap
+        wait = spacing.wait_seconds(now)
+        now += wait
+        spacing.take(now)
+        times.append(now)
+    for first in range(len(times)):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= BURST + (times[last] - times[first]) * rate + 1e-6
+
+
+def test_the_window_grows_by_one_with_each_round_that_went_well():
+    window, rounds = Window(), []
+    for _ in range(4):
+        rounds.append(window.limit)
+        for _ in range(window.limit):
+            window.went_well()
+    assert (rounds, window.limit) == ([4, 5, 6, 7], 8)
+
+
+def test_the_window_does_not_grow_beyond_32():
+    window = Window()
+    for _ in range(2000):
+        window.went_well()
+    assert window.limit == 32
+
+
+def test_the_window_is_halved_on_trouble_down_to_one_and_a_round_begins_anew():
+    window = Window()
+    for _ in range(4 + 4):
+        window.went_well()
+    assert window.limit == 5
+    limits = []
+    for _ in range(4):
+        window.throttled()
+        limits.append(window.limit)
+    assert limits == [2, 1, 1, 1]
+    window.went_well()
+    assert window.limit == 2
+    window.went_well()
+    assert window.limit == 2
+
+
+def test_a_window_of_one_stays_so():
+    window = Window(1, 1)
+    for change in (window.went_well, window.throttled, window.went_well):
+        change()
+        assert window.limit == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_window_stays_within_its_bounds_whatever_comes(seed):
+    random, window = Random(seed), Window()
+    for _ in range(3000):
+        random.choice([window.went_well] * 9 + [window.throttled])()
+        assert 1 <= window.limit <= 32

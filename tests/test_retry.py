@@ -1,0 +1,99 @@
+"""When a delivery is tried again, or never: every verdict, and the waits."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.message import Answer, DeliveryState, Step, Verdict
+from bridge.retry import Move, backoff_seconds, is_too_late, next_move, probe_seconds
+from tests.fakes.deliveries import a_delivery
+from tests.fakes.virtual import START
+
+
+def move(answer, *, delivery=None, strikes=0, **verdict):
+    said = Verdict(answer=answer, said="why", **verdict)
+    return next_move(delivery or a_delivery(), said, Random(1), strikes=strikes)
+
+
+def a_move(state, **changes):
+    return Move(state=state, **{"step": Step.POST, "plain": False, "note": "why", **changes})
+
+
+def test_what_was_sent_is_done():
+    assert move(Answer.SENT) == a_move(DeliveryState.SENT, note="")
+
+
+@pytest.mark.parametrize("answer", [Answer.RETRY, Answer.AMBIGUOUS])
+@pytest.mark.parametrize("seconds", [0, 0.5, 30, 86400])
+def test_what_was_not_taken_waits_as_the_platform_asks(answer, seconds):
+    assert move(answer, after_seconds=seconds) == a_move(DeliveryState.WAITING, wait_seconds=seconds, pauses=True)
+
+
+@pytest.mark.parametrize("answer", [Answer.RETRY, Answer.AMBIGUOUS])
+def test_unless_the_platform_says_how_long_the_wait_doubles_with_each_attempt(answer):
+    waits = [move(answer, delivery=a_delivery(attempts=attempts)).wait_seconds for attempts in range(12)]
+    expected = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert all(abs(wait / wanted - 1) <= 0.1 for wait, wanted in zip(waits, expected, strict=True))
+    assert max(waits) <= 300
+
+
+def test_waits_are_not_all_alike():
+    random = Random(1)
+    waits = {backoff_seconds(1, random) for _ in range(50)}
+    assert len(waits) == 50
+    assert 0.9 <= min(waits) < 0.93
+    assert 1.07 < max(waits) <= 1.1
+
+
+@given(st.integers(-5, 10**9), st.integers())
+def test_no_number_of_failures_makes_a_wait_that_is_too_long_or_none(failures, seed):
+    assert 0.9 <= backoff_seconds(failures, Random(seed)) <= 300
+    assert 300 <= probe_seconds(failures) <= 3600
+
+
+def test_a_broken_channel_is_tried_after_5_minutes_and_more_and_more_seldom_up_to_an_hour():
+    assert [probe_seconds(failures) for failures in range(1, 8)] == [300, 600, 1200, 2400, 3600, 3600, 3600]
+
+
+def test_a_rejected_message_is_tried_once_more_as_plain_text_where_that_helps():
+    assert move(Answer.REJECTED, plain_helps=True) == a_move(DeliveryState.WAITING, plain=True)
+    plain = a_delivery(plain=True)
+    assert move(Answer.REJECTED, plain_helps=True, delivery=plain) == a_move(DeliveryState.DEAD, plain=True)
+    assert move(Answer.REJECTED) == a_move(DeliveryState.DEAD)
+
+
+@pytest.mark.parametrize("step", [Step.UPDATE, Step.THREAD, Step.BROADCAST])
+def test_what_has_lost_its_message_becomes_a_new_one(step):
+    assert move(Answer.GONE, delivery=a_delivery(step=step)) == a_move(DeliveryState.WAITING, forget_message=True)
+
+
+def test_a_post_has_no_message_to_lose():
+    assert move(Answer.GONE) == a_move(DeliveryState.DEAD)
+
+
+def test_a_broken_channel_keeps_the_message_waiting():
+    assert move(Answer.BROKEN) == a_move(DeliveryState.WAITING, breaks=True)
+
+
+def test_a_verdict_that_may_break_the_channel_does_so_when_enough_alarms_got_it():
+    assert move(Answer.REJECTED, breaks_after=3, strikes=2) == a_move(DeliveryState.DEAD)
+    assert move(Answer.REJECTED, breaks_after=3, strikes=3) == a_move(DeliveryState.WAITING, breaks=True)
+
+
+@given(st.sampled_from(Answer), st.sampled_from(Step), st.booleans(), st.booleans(), st.none() | st.floats(0, 86400))
+def test_only_what_was_sent_is_ever_sent_and_every_other_end_has_its_reason(answer, step, plain, helps, after):
+    made = move(answer, delivery=a_delivery(step=step, plain=plain), plain_helps=helps, after_seconds=after)
+    assert (made.state is DeliveryState.SENT) is (answer is Answer.SENT)
+    assert made.state in {DeliveryState.SENT, DeliveryState.WAITING, DeliveryState.DEAD}
+    assert made.note == ("" if answer is Answer.SENT else "why")
+    assert made.plain or not plain
+
+
+def test_a_message_is_given_up_after_its_time_and_not_a_moment_before():
+    day = timedelta(hours=24)
+    delivery = a_delivery(due_at=START + timedelta(days=9))
+    assert not is_too_late(delivery, START + day, day)
+    assert is_too_late(delivery, START + day + timedelta(milliseconds=1), day)
