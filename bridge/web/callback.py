@@ -52,12 +52,12 @@ class CallbackListener:
     def application(self) -> web.Application:
         """Give the listener's routes."""
         app = web.Application(client_max_size=self._settings.max_body)
+        for place in ("/healthz", "/readyz"):  # first: below the path "/" they would be taken for tokens
+            app.router.add_get(place, self.ready)
         path = self._settings.callback_path.rstrip("/")
-        for place in (path or "/", f"{path}/", f"{path}/{{token}}"):
+        for place in dict.fromkeys((path or "/", f"{path}/", f"{path}/{{token}}")):
             app.router.add_post(place, self.take)
             app.router.add_get(place, self.greet)  # HEAD with it
-        for place in ("/healthz", "/readyz"):
-            app.router.add_get(place, self.ready)
         return app
 
     async def take(self, request: web.Request) -> web.Response:
@@ -71,6 +71,9 @@ class CallbackListener:
             return self._failed(408, "the body did not arrive in time")
         except web.HTTPRequestEntityTooLarge:
             return self._failed(413, f"the body is larger than {self._settings.max_body} bytes")
+        except web.RequestPayloadError:
+            request.content.feed_eof()  # else aiohttp stumbles over it again, with a traceback
+            return self._failed(400, "the body is not encoded as its headers say")
         except ConnectionError:
             return self._failed(400, "the connection was lost within the body")
         answer = await self._taken(body)
@@ -87,8 +90,9 @@ class CallbackListener:
             return web.Response(status=503, text="unavailable")
         return web.Response(text="ok")
 
-    @staticmethod
-    async def _body(request: web.Request) -> bytes:
+    async def _body(self, request: web.Request) -> bytes:
+        if (size := request.content_length or 0) > self._settings.max_body:
+            raise web.HTTPRequestEntityTooLarge(self._settings.max_body, size)
         if request.content.is_eof():  # it came with the headers: nothing to wait for
             return await request.read()
         async with asyncio.timeout(BODY_SECONDS):
@@ -108,7 +112,7 @@ class CallbackListener:
         log_callback(reading, judgement)
         if self._code and reading.kind is ReadingKind.VERIFICATION and b'"msg"' in body:
             return web.Response(text=self._code)
-        return _answer(200, reading.session_id, 0, kept(reading))
+        return _answer(200, reading.session_id, 0, kept(reading, judgement))
 
     def _may_come_in(self, request: web.Request) -> bool:
         if self._credentials.everybody:
@@ -133,11 +137,13 @@ class CallbackListener:
         return response
 
 
-def kept(reading: Reading) -> str:
+def kept(reading: Reading, judgement: Judgement) -> str:
     """Say what was wrong with a body, and that it was kept; empty where nothing was."""
-    if reading.kind is ReadingKind.VERIFICATION or not reading.problem:
+    if reading.kind is ReadingKind.VERIFICATION:
         return ""
-    return f"{reading.problem}; it was kept as received"
+    refused = reading.alarm is not None and judgement.alarm is None  # by the store
+    problem = judgement.reason.partition(";")[0] if refused else reading.problem
+    return f"{problem}; it was kept as received" if problem else ""
 
 
 def log_callback(reading: Reading, judgement: Judgement) -> None:
