@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from bridge import sources
 from bridge.alarm import Callback
-from bridge.app import intake_of, wake, workers_of
+from bridge.app import hand_out, intake_of, workers_of
 from bridge.clock import stored
 from bridge.config import Config, load
 from bridge.delivery import Worker
@@ -61,7 +61,6 @@ class Spine:
         total = await self.writer.do(self.store.keep_receiving_time(seconds))
         while await self.writer.do(self.store.expire(self.intake, total - EXPIRY_SECONDS)):
             pass
-        wake(self.workers, self.workers)
 
     async def settle(self, seconds: float = 60.0) -> None:
         """Let everything happen that happens in this time."""
@@ -123,7 +122,7 @@ async def a_spine(
             out=out,
         )
         all_workers = dict(change(made, outbox))
-        writer.on_work = lambda names: wake(all_workers, names)
+        writer.on_work = lambda written: hand_out(all_workers, written)
         stack.push_async_callback(_stop, all_workers.values())
         if workers:
             tasks += [_started(stack, worker.run()) for worker in all_workers.values()]
