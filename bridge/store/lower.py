@@ -142,7 +142,8 @@ def read_channel_states(connection: Connection) -> dict[str, ChannelState]:
 def read_queues(connection: Connection) -> Queues:
     """Count what waits for each channel, and since when."""
     counted = list(connection.execute(statements.queues))
-    times = dict(connection.execute(statements.event_times, {"ids": [row[2] for row in counted]}).tuples().all())
+    oldest = connection.execute(statements.event_times, {"ids": [row[2] for row in counted]})
+    times = {row.id: row.received_at for row in oldest}
     return {
         channel: Queue(waiting=waiting, oldest=moment(times[event]) if event in times else None)
         for channel, waiting, event in counted
