@@ -7,9 +7,6 @@ way is finished, results are stored, and the rest waits on disk.
 
 import asyncio
 import hashlib
-import json
-import os
-import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,72 +14,28 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
-import structlog
-from aiohttp import web
-
-from bridge import __version__, logs
+from bridge.addressees import Addressees, ChannelPlan
 from bridge.channels import KINDS, Tools, open_session
-from bridge.check import check_templates
-from bridge.clock import Clock, SystemClock
+from bridge.channels.said import secret_texts
+from bridge.clock import Clock
 from bridge.composing import composer
-from bridge.config import Config, Loaded
-from bridge.delivery import Post, Worker
+from bridge.config import Config
+from bridge.delivery import Worker
 from bridge.housekeeping import keep_house
-from bridge.intake import ChannelPlan, Intake
+from bridge.intake import Intake
 from bridge.message import Delivery
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
+from bridge.posting import Post
 from bridge.rendering import Renderer
-from bridge.settings import ChannelSettings, Secret
-from bridge.store import Lock, StoreError, Writer, Written, open_store
+from bridge.settings import ChannelSettings
+from bridge.store import Writer, Written, open_store
 from bridge.watch import Watch
 from bridge.web.callback import CallbackListener
 from bridge.web.console import console
-from bridge.web.settings import Address
+from bridge.web.listening import listen
 
 FINISH_SECONDS = 8.0  # for what is under way when the bridge is told to stop; 10 s in all
-HANDLER_SECONDS = 4.0  # for callbacks that are being taken
-BACKLOG = 1024
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SAMPLE = "capture-2021-cvm-memory-triggered"
-
-try:
-    import uvloop
-except ImportError:  # not on every platform
-    LOOP = None
-else:
-    LOOP = uvloop.new_event_loop
-
-log = structlog.get_logger()
-
-
-def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextIO, level: str = "info") -> int:
-    """Run the bridge until SIGTERM or SIGINT; give the exit code."""
-    config = loaded.config
-    terminal = err.isatty()
-    colours = terminal and not environ.get("NO_COLOR")
-    logs.configure(stream=err, as_json=not terminal, colours=colours, level=level, secrets=config.secrets)
-    for warning in loaded.warnings:
-        log.warning("config", problem=str(warning))
-    for problem in check_templates(config).problems if config.templates else ():
-        log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
-    try:
-        with Lock(store_path(config)), asyncio.Runner(loop_factory=LOOP) as runner:
-            runner.run(_serve(config, environ, out, err if terminal else None))
-    except (StoreError, OSError) as error:
-        log.critical("the bridge cannot serve", reason=str(error))
-        return 1
-    return 0
-
-
-async def _serve(config: Config, environ: Mapping[str, str], out: TextIO, greeting: TextIO | None) -> None:
-    stop = asyncio.Event()
-    for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with bridge(config, environ=environ, out=out, clock=SystemClock(), random=Random()) as running:  # noqa: S311
-        announce(config, running, greeting)
-        await running.until(stop)
-    log.info("stopped")
 
 
 class Running:
@@ -126,7 +79,7 @@ async def bridge(
         doors = AsyncExitStack()
         stack.push_async_callback(_stop, doors, workers.values())
         listening = {"console": await _listen_console(doors, config, watch)}
-        listening["callbacks"] = await _listen(doors, callbacks.application(), config.server.listen)
+        listening["callbacks"] = await listen(doors, callbacks.application(), config.server.listen)
         yield Running(tasks, listening)
 
 
@@ -147,27 +100,11 @@ async def _stop(doors: AsyncExitStack, workers: Iterable[Worker]) -> None:
     await asyncio.gather(doors.aclose(), *(worker.stop(FINISH_SECONDS) for worker in workers))
 
 
-async def _listen(stack: AsyncExitStack, app: web.Application, address: Address) -> str:
-    """Open a listener; give its address as bound; raise OSError in words."""
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=HANDLER_SECONDS, lingering_time=1
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG).start()
-    except OSError as error:
-        number = error.errno or 0
-        words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
-        raise OSError(f"cannot listen on {address}: {words}") from error
-    return str(Address(host=address.host, port=runner.addresses[0][1]))
-
-
 async def _listen_console(stack: AsyncExitStack, config: Config, watch: Watch) -> str:
     if config.console.listen is None:
         return "off"
     app = console(config.console.auth, health=watch.health, metrics=watch.metrics_text)
-    return await _listen(stack, app, config.console.listen)
+    return await listen(stack, app, config.console.listen)
 
 
 def hand_out(workers: Mapping[str, Worker], written: Written) -> None:
@@ -193,7 +130,8 @@ def intake_of(config: Config, clock: Clock) -> Intake:
             on_repeat=settings.on_repeat,
             on_recovered=settings.on_recovered,
         )
-    return Intake(routes=config.routes, channels=plans, default_channels=config.default_channels, now=clock.now)
+    addressees = Addressees(routes=config.routes, channels=plans)
+    return Intake(addressees=addressees, default_channels=config.default_channels, now=clock.now)
 
 
 def workers_of(
@@ -228,7 +166,7 @@ def workers_of(
                 failed=metrics.template_failed,
             ),
             chat=kind.chat,
-            one_by_one=kind.chat or settings.type == "terminal",
+            one_by_one=kind.one_by_one,
             idempotent=kind.idempotent,
             rate=settings.rate,
             give_up_after=settings.give_up_after,
@@ -240,35 +178,6 @@ def workers_of(
     return workers
 
 
-def announce(config: Config, running: Running, greeting: TextIO | None) -> None:
-    """Say what listens and where, which channels and routes there are, and what to type next."""
-    where = running.listening
-    send = f"alarm-bridge send --url http://{where['callbacks']}{config.server.callback_path} {SAMPLE}"
-    channels = {name: settings.type for name, settings in config.channels.items()}
-    routes = [route.name for route in config.routes.all]
-    if greeting is None:
-        log.info(
-            "serving",
-            callbacks=where["callbacks"],
-            console=where["console"],
-            channels=channels,
-            routes=routes,
-            next=send,
-        )
-        return
-    shown = ", ".join(f"{name} ({kind})" for name, kind in channels.items())
-    for line in (
-        f"alarm-bridge {__version__}",
-        f"  callbacks  http://{where['callbacks']}{config.server.callback_path}",
-        f"  console    {'off' if where['console'] == 'off' else 'http://' + where['console']}",
-        f"  channels   {shown or 'none'}",
-        f"  routes     {', '.join(routes) or 'none'}; otherwise {', '.join(config.default_channels) or 'nowhere'}",
-        "Try it from another terminal:",
-        f"  {send}",
-    ):
-        print(line, file=greeting, flush=True)
-
-
 def store_path(config: Config) -> Path:
     """Give the path of the SQLite file."""
     return Path(config.store.removeprefix("sqlite:///"))
@@ -276,5 +185,5 @@ def store_path(config: Config) -> Path:
 
 def mark_of(settings: ChannelSettings) -> str:
     """Give a mark that changes with a channel's settings, its secrets included, and tells none of them."""
-    revealed = {name: str(value.reveal() if isinstance(value, Secret) else value) for name, value in settings}
-    return hashlib.blake2b(json.dumps(revealed, sort_keys=True).encode(), digest_size=16).hexdigest()
+    text = "\n".join([repr(settings), *sorted(secret_texts(settings))])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

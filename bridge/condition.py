@@ -21,9 +21,19 @@ Keep = Callable[[ChannelState], Awaitable[None]]
 class Condition:
     """One channel's pause, back-off step and *broken since*; stored by `keep` when they change."""
 
-    def __init__(self, state: ChannelState, *, keep: Keep, clock: Clock, metrics: Metrics, pauses_at: int) -> None:
+    def __init__(
+        self,
+        state: ChannelState,
+        *,
+        keep: Keep,
+        clock: Clock,
+        metrics: Metrics,
+        pauses_at: int,
+        fallback: str | None = None,
+    ) -> None:
         """Take `pauses_at`, the failures in a row at which the channel pauses as a whole."""
         self.state = state
+        self._fallback = fallback
         self._keep = keep
         self._clock = clock
         self._metrics = metrics
@@ -35,6 +45,11 @@ class Condition:
     def is_broken(self) -> bool:
         """Whether it takes nothing until somebody mends it."""
         return self.state.broken_since is not None
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether it is broken, not to be tried yet, and another channel takes its place."""
+        return self._fallback is not None and self.is_broken and self.pause_seconds() > 0
 
     def pause_seconds(self) -> float:
         """Give how long it still pauses; 0 or less where it does not."""

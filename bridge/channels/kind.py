@@ -53,3 +53,4 @@ class Kind:
     dialect: str
     chat: bool  # people read it: paced, and waiting events may be merged
     idempotent: bool  # the same call twice does no harm: the receiver has a key to know it by
+    one_by_one: bool = False  # one message under way at a time

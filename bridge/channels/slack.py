@@ -209,4 +209,5 @@ KIND = Kind(
     dialect="slack",
     chat=True,
     idempotent=False,
+    one_by_one=True,
 )

@@ -112,4 +112,5 @@ KIND = Kind(
     dialect="terminal",
     chat=False,
     idempotent=True,
+    one_by_one=True,
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bridge import app
+from bridge import serving
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
 
 
@@ -27,4 +27,4 @@ def serve(
 ) -> None:
     """Run the bridge until SIGTERM or SIGINT, then finish what is under way (10 s at most)."""
     loaded = load_config(config)
-    raise typer.Exit(app.serve(loaded, environ=os.environ, out=sys.stdout, err=sys.stderr, level=log_level.value))
+    raise typer.Exit(serving.serve(loaded, environ=os.environ, out=sys.stdout, err=sys.stderr, level=log_level.value))

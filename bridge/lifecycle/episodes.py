@@ -1,11 +1,12 @@
 """What becomes of an episode once it is decided what a callback means."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bridge.alarm import Alarm, Status
-from bridge.episode import Episode, Heard, Known, Phase
+from bridge.episode import Episode, Given, Heard, Known, Phase
 from bridge.lifecycle.table import RESEND, Decision, Outcome
 
 EXPIRY_SECONDS = 26 * 3600  # Tencent speaks at least daily while an alarm lasts (capture of 2021: at +86400 s)
@@ -13,20 +14,30 @@ MAX_HEARD = 600  # fingerprints kept of an episode: a delivery every 5 minutes f
 
 
 def advance(
-    decision: Decision, alarm: Alarm, *, new_id: int, new_number: int, receiving_seconds: int
+    decision: Decision,
+    alarm: Alarm,
+    *,
+    new_id: int,
+    new_number: int,
+    receiving_seconds: int,
+    callback_id: int = 0,
+    given: Mapping[str, Given] | None = None,
 ) -> tuple[Episode, tuple[Episode, ...]]:
     """Give the episode as it is after a decision, and the replaced ones as they are then.
 
     `new_id` and `new_number` go to an episode that begins; `receiving_seconds` is how long the
-    bridge has been receiving in all.
+    bridge has been receiving in all. Where people are told of it, `callback_id` is of the callback
+    that says so, and `given` the channels that have the episode then.
     """
     replaced = tuple(replace(episode, phase=Phase.REPLACED) for episode in decision.replaced)
+    told: dict[str, Any] = {} if given is None else {"callback_id": callback_id, "given": given}
     if decision.episode is None:
-        return _begun(decision, alarm, new_id, new_number, receiving_seconds), replaced
+        begun = _begun(decision, alarm, receiving_seconds, id=new_id, number=new_number, **told)
+        return begun, replaced
     changes = _changes(decision, decision.episode, alarm)
     if alarm.status is Status.FIRING and decision.outcome is not Outcome.STALE:
         changes["receiving_seconds"] = receiving_seconds
-    return replace(decision.episode, heard=_noted(decision.episode.heard, alarm), **changes), replaced
+    return replace(decision.episode, heard=_noted(decision.episode.heard, alarm), **changes, **told), replaced
 
 
 def fold(known: Known, episode: Episode, replaced: tuple[Episode, ...] = ()) -> Known:
@@ -44,12 +55,11 @@ def _began(episode: Episode) -> datetime:
     return episode.started_at
 
 
-def _begun(decision: Decision, alarm: Alarm, new_id: int, new_number: int, receiving_seconds: int) -> Episode:
+def _begun(decision: Decision, alarm: Alarm, receiving_seconds: int, **given: Any) -> Episode:
     recovered = decision.outcome is Outcome.RECOVERED
     ended = Phase.CLOSED if alarm.status is Status.STATELESS else Phase.OPEN
     return Episode(
-        id=new_id,
-        number=new_number,
+        **given,
         key=alarm.key,
         phase=Phase.RECOVERED if recovered else ended,
         started_at=alarm.started_at or (alarm.occurred_at if recovered else alarm.received_at),

@@ -1,0 +1,117 @@
+"""Who is told of an event, and by which calls. Pure.
+
+News of an alarm goes where today's routes send it; the end of an episode goes to the channels that
+were given it, and to no other.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bridge.alarm import Alarm, State
+from bridge.episode import Given
+from bridge.message import Step
+from bridge.planning import steps_for
+from bridge.routing import Choice, Route, Routes
+
+Address = tuple[str, Step, str]  # channel, step, the route's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPlan:
+    """What intake must know of a channel."""
+
+    name: str
+    can: frozenset[Step]
+    chat: bool
+    on_repeat: tuple[Step, ...]
+    on_recovered: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Who is told, the channels that have the episode then, and words where nobody is."""
+
+    calls: tuple[Address, ...]
+    given: Mapping[str, Given]
+    silence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressees:
+    """Chooses by one snapshot of the config."""
+
+    routes: Routes
+    channels: Mapping[str, ChannelPlan]
+
+    def of_news(
+        self, alarm: Alarm, state: State, *, kind: str, given: Mapping[str, Given], unheard: bool = False
+    ) -> Audience:
+        """Choose by the routes, for an alarm whose episode was `given` so far."""
+        choices = self.routes.choose(alarm, state)
+        calls: list[Address] = []
+        now_given, held = dict(given), False
+        for choice in choices:
+            name, before = choice.channel, given.get(choice.channel)
+            steps = self._steps(state, kind, name, choice.route, unheard=unheard)
+            if state is State.REPEAT and is_held_back(before, choice.route, alarm.received_at):
+                held = True
+                steps = tuple(step for step in steps if step is Step.UPDATE)
+            route = choice.route.name if choice.route else ""
+            calls += [(name, step, route) for step in steps]
+            if steps or before is not None:
+                now_given[name] = after(before, name, route, state, steps, alarm.received_at)
+        return Audience(calls=tuple(calls), given=now_given, silence="" if calls else silence(choices, held=held))
+
+    def of_ending(self, state: State, *, kind: str, given: Mapping[str, Given]) -> Audience:
+        """Choose those that were given the episode."""
+        calls = tuple(
+            (one.channel, step, one.route)
+            for one in given.values()
+            for step in self._steps(state, kind, one.channel, self.routes.named(one.route))
+        )
+        return Audience(calls=calls, given=given, silence="" if calls else "; told nowhere: no channel was given it")
+
+    def _steps(
+        self, state: State, kind: str, channel: str, route: Route | None, *, unheard: bool = False
+    ) -> tuple[Step, ...]:
+        plan = self.channels.get(channel)
+        if plan is None:  # it was taken out of the config
+            return ()
+        return steps_for(
+            state,
+            kind=kind,
+            can=plan.can,
+            chat=plan.chat,
+            on_repeat=plan.on_repeat if route is None or route.on_repeat is None else route.on_repeat,
+            on_recovered=plan.on_recovered if route is None or route.on_recovered is None else route.on_recovered,
+            unheard=unheard,
+        )
+
+
+def is_held_back(given: Given | None, route: Route | None, received_at: datetime) -> bool:
+    """Say whether a repeat comes too soon after the last one that this channel was told."""
+    if route is None or route.repeat_interval is None or given is None or given.repeated_at is None:
+        return False
+    return timedelta() <= received_at - given.repeated_at < route.repeat_interval
+
+
+def after(  # each is a fact of its own
+    given: Given | None, channel: str, route: str, state: State, steps: Iterable[Step], received_at: datetime
+) -> Given:
+    """Give what a channel was given, with this event."""
+    repeated = state is State.REPEAT and any(step is not Step.UPDATE for step in steps)
+    return Given(
+        channel=channel,
+        route=route,
+        repeated_at=received_at if repeated else given.repeated_at if given else None,
+    )
+
+
+def silence(choices: Iterable[Choice], *, held: bool) -> str:
+    """Say why nobody hears of an event, in words to go on with."""
+    if held:
+        return "; told nowhere: held back by repeat_interval"
+    if any(True for _ in choices):
+        return "; told nowhere: its channels are silent in this state"
+    return "; told nowhere: no route gives it a channel"

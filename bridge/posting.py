@@ -1,0 +1,135 @@
+"""One attempt at a delivery: aim, begin, render, post, and what follows from the verdict."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from random import Random
+from typing import Protocol
+
+import structlog
+
+from bridge.attempt import call_of, concluded, ended
+from bridge.channels import Channel
+from bridge.clock import Clock
+from bridge.condition import Condition
+from bridge.message import Answer, Delivery, DeliveryState, Message, Receipt, Step, Verdict
+from bridge.pace import Window
+from bridge.planning import is_no_news
+from bridge.retry import is_too_late, next_move
+from bridge.store import ChannelState, Result, StoreError, Told
+
+STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
+
+log = structlog.get_logger()
+
+
+class Outbox(Protocol):
+    """The store, as a worker sees it."""
+
+    async def waiting(self, channel: str, after: int) -> list[Delivery]:
+        """Read a page of the channel's queue."""
+        ...
+
+    async def message(self, episode_id: int, channel: str) -> Told | None:
+        """Read the newest message of an episode in the channel."""
+        ...
+
+    async def begin(self, delivery_id: int) -> None:
+        """Store that a step is about to be made."""
+        ...
+
+    def finish(self, result: Result) -> Awaitable[None]:
+        """Store how an attempt ended; done when it is on disk."""
+        ...
+
+    async def keep(self, state: ChannelState) -> None:
+        """Store the channel's pause."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A channel of the config, open, with what its worker must know of it."""
+
+    name: str
+    channel: Channel
+    render: Callable[[Delivery], Message]
+    chat: bool  # pauses as a whole when a message fails
+    one_by_one: bool  # one message under way
+    idempotent: bool
+    rate: float | None  # messages a second
+    give_up_after: timedelta
+    fallback: str | None
+    mark: str  # of the settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poster:
+    """Makes the attempts of one channel."""
+
+    post: Post
+    outbox: Outbox
+    condition: Condition
+    window: Window
+    clock: Clock
+    random: Random
+
+    async def attempt(self, delivery: Delivery) -> Result:
+        """Make one attempt; raise StoreError where it cannot be begun, and nothing else."""
+        try:
+            return await self._attempt(delivery)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("a delivery failed", channel=self.post.name, delivery=delivery.id)
+            said = f"the bridge failed: {type(error).__name__}"
+            failed = Verdict(answer=Answer.REJECTED, said=said, plain_helps=True)
+            return await self._concluded(delivery, delivery.step, failed, "")
+
+    async def _attempt(self, delivery: Delivery) -> Result:
+        """Decide on, and make, the call that a delivery is."""
+        now, post = self.clock.now(), self.post
+        if self.condition.hands_over:
+            note = f"{post.name} is broken: {self.condition.state.reason}"
+            return ended(delivery, DeliveryState.MOVED, note, now=now, handed_to=post.fallback or "")
+        if is_too_late(delivery, now, post.give_up_after):
+            note = f"given up after {post.give_up_after}: {delivery.note or 'it could not be tried'}"
+            return ended(delivery, DeliveryState.DEAD, note, now=now)
+        if delivery.state is DeliveryState.BEGUN:
+            return await self._concluded(delivery, delivery.step, STOPPED, "")
+        step, receipt, told = await self._aim(delivery)
+        if told:
+            return ended(delivery, DeliveryState.SUPERSEDED, told, now=now)
+        message = post.render(delivery)
+        if not post.idempotent:
+            await self.outbox.begin(delivery.id)
+        verdict = await post.channel.post(call_of(delivery, step, receipt, message, now))
+        return await self._concluded(delivery, step, verdict, message.text)
+
+    async def _aim(self, delivery: Delivery) -> tuple[Step, Receipt | None, str]:
+        """Find the message to update or answer; without one a new one is posted, once an event.
+
+        The third says why nothing is to be sent, where that is so.
+        """
+        if delivery.step is Step.POST:
+            return Step.POST, None, ""
+        told = await self.outbox.message(delivery.event.episode_id, self.post.name)
+        if told is None:
+            alone = is_no_news(delivery.event.state, delivery.event.kind)
+            return Step.POST, None, "there is no message to update" if alone else ""
+        if told.event_id == delivery.event.id:
+            return Step.POST, None, "a new message tells it already"
+        return delivery.step, told.receipt, ""
+
+    async def _concluded(self, delivery: Delivery, step: Step, verdict: Verdict, sent: str) -> Result:
+        """Turn a verdict into what becomes of the delivery and of the channel."""
+        aimed = delivery if step is delivery.step else replace(delivery, step=step)
+        move = next_move(aimed, verdict, self.random, strikes=self.condition.strikes(delivery, verdict))
+        if move.forget_message and is_no_news(delivery.event.state, delivery.event.kind):
+            move = replace(move, state=DeliveryState.SUPERSEDED)
+        if verdict.answer is Answer.SENT:
+            self.window.went_well()
+        elif verdict.throttled:
+            self.window.throttled()
+        await self.condition.learn(verdict, move)
+        return concluded(delivery, verdict, move, now=self.clock.now(), held=not self.post.chat, sent=sent)

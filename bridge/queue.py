@@ -1,0 +1,66 @@
+"""What a worker has of its channel's queue: the queue is on disk, and read a page at a time.
+
+New deliveries are handed over as they were written, as long as all before them are here; else they
+are read from disk when their turn comes.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from bridge.clock import Clock
+from bridge.lanes import Lanes
+from bridge.message import Delivery
+from bridge.store import PAGE
+
+MOST_LOADED = 1000  # deliveries of one channel in memory
+
+Read = Callable[[int], Awaitable[list[Delivery]]]
+
+
+class Queue:
+    """The part of a channel's queue that is in memory, in lanes."""
+
+    def __init__(self, read: Read, clock: Clock) -> None:
+        """Take `read`, which gives the page after a delivery id."""
+        self.lanes = Lanes()
+        self.more = True  # there may be more on disk
+        self._read = read
+        self._clock = clock
+        self._after = 0  # the highest delivery id read
+        self._loading = False
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it is time to read on."""
+        return self.more and len(self.lanes) < MOST_LOADED // 2
+
+    def offer(self, deliveries: list[Delivery]) -> bool:
+        """Take new deliveries; say no where they have to be read from disk."""
+        full = len(self.lanes) + len(deliveries) > MOST_LOADED
+        if self.more or self._loading or full or any(delivery.body is None for delivery in deliveries):
+            self.more = True
+            return False
+        now = self._clock.now()
+        for delivery in deliveries:
+            if delivery.id > self._after:  # else a page read meanwhile had it
+                self.lanes.add(delivery, now)
+        self._after = max(self._after, deliveries[-1].id)
+        return True
+
+    async def load(self) -> bool:
+        """Read one page where there is room; say whether another may follow; raise StoreError."""
+        if not self.more or len(self.lanes) >= MOST_LOADED:
+            return False
+        self.more = False  # before the read: work that comes meanwhile sets it again
+        self._loading = True
+        try:
+            page = await self._read(self._after)
+        finally:
+            self._loading = False
+        now = self._clock.now()
+        for delivery in page:
+            if delivery.id not in self.lanes:
+                self.lanes.add(delivery, now)
+        if page:
+            self._after = page[-1].id
+            self.more = self.more or len(page) >= PAGE
+        return self.more

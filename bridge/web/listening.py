@@ -1,0 +1,32 @@
+"""Opening a listener."""
+
+import os
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+
+from bridge.web.settings import Address
+
+HANDLER_SECONDS = 4.0  # for requests that are being answered when the listener closes
+LINGER_SECONDS = 1.0  # for a client to read the answer while its body is not wanted
+BACKLOG = 1024  # connections that wait to be taken
+
+
+async def listen(stack: AsyncExitStack, app: web.Application, address: Address) -> str:
+    """Open a listener; give its address as bound; raise OSError in words."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,  # it would show the tokens of callback URLs
+        handle_signals=False,
+        shutdown_timeout=HANDLER_SECONDS,
+        lingering_time=LINGER_SECONDS,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG).start()
+    except OSError as error:
+        number = error.errno or 0
+        words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
+        raise OSError(f"cannot listen on {address}: {words}") from error
+    return str(Address(host=address.host, port=runner.addresses[0][1]))
