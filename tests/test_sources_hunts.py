@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge import samples
 from bridge.alarm import SEVERITIES, Reading, ReadingKind, Status
-from bridge.sources import _read, read
+from bridge.sources import read
 
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [name for name in samples.names() if not name.startswith(("template", "verification"))]
@@ -138,4 +138,4 @@ def test_a_vendors_body_with_bytes_changed_is_read_or_said_to_be_none(name, data
 @given(JSON)
 def test_reading_is_the_same_twice(value):
     body = dumped({"alarmObjInfo": {"dimensions": value}})
-    assert repr(_read(body, RECEIVED_AT)) == repr(_read(body, RECEIVED_AT))
+    assert repr(read(body, RECEIVED_AT)) == repr(read(body, RECEIVED_AT))
