@@ -107,6 +107,8 @@ def test_a_byte_order_mark_is_no_problem():
         (b"-Infinity", "-Infinity", "NaN or Infinity, which JSON does not allow"),
         (b"1180591620717411303424", "1180591620717411303424", "an integer beyond 63 bits"),
         (b"9223372036854775808", "9223372036854775808", "an integer beyond 63 bits"),
+        (b"-9223372036854775808", "-9223372036854775808", "an integer beyond 63 bits"),
+        (b" \t\r\n9223372036854775808", "9223372036854775808", "an integer beyond 63 bits"),
         (b"1" * 5000, "1" * 5000, "an integer beyond 63 bits"),
         (b"1e999", "1e999", "a number that is too large"),
         (b'"a\\u0000b"', "a\0b", "the character U+0000"),
