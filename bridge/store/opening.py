@@ -6,6 +6,7 @@ the database file itself would drop SQLite's own locks.
 
 import fcntl
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -15,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from bridge.clock import Clock
@@ -63,9 +64,13 @@ def open_store(path: Path, clock: Clock, random: Random) -> Store:
     """
     try:
         look(path)
-        writing = engine(path, "IMMEDIATE")
-        migrate(writing)
-        return Store(writing, engine(path, "DEFERRED"), clock, random)
+        with ExitStack() as undone:
+            writing, reading = engine(path, "IMMEDIATE"), engine(path, "DEFERRED")
+            undone.callback(writing.dispose)
+            migrate(writing)
+            store = Store(writing, reading, clock, random)
+            undone.pop_all()
+            return store
     except DatabaseError as error:
         raise StoreError(_words(path, error)) from error
 
@@ -75,7 +80,9 @@ def engine(path: Path, begin: str) -> Engine:
 
     The driver's own way of beginning lost another process's write without a word (measured, 2026).
     """
-    made = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    made = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
     event.listen(made, "connect", _prepare)
 
     @event.listens_for(made, "begin")
@@ -99,20 +106,22 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 def look(path: Path) -> None:
     """Read whose database it is; raise StoreError for a newer or foreign one, in which nothing was changed yet."""
-    reading = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    reading = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
     try:
         with reading.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-            known = {revision.revision for revision in ScriptDirectory.from_config(_migrations()).walk_revisions()}
-            if current is not None and current not in known:
-                raise StoreError(
-                    f"{path} was written by a newer alarm-bridge (its tables are {current}); "
-                    "use that one again, or a new store"
-                )
-            if current is None and _is_foreign(connection):
-                raise StoreError(f"{path} is a database of another program; give alarm-bridge a store of its own")
+            found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in found if not name.startswith("sqlite_")} - {"alembic_version"}
+            current = set(MigrationContext.configure(connection).get_current_heads())
     finally:
         reading.dispose()
+    ours = {revision.revision for revision in ScriptDirectory.from_config(_migrations()).walk_revisions()}
+    if (tables and not current) or (current - ours and not tables & set(metadata.tables)):
+        raise StoreError(f"{path} is a database of another program; give alarm-bridge a store of its own")
+    if current - ours:
+        raise StoreError(
+            f"{path} was written by a newer alarm-bridge (its tables are {', '.join(sorted(current))}); "
+            "use that one again, or a new store"
+        )
 
 
 def migrate(writing: Engine) -> None:
@@ -127,12 +136,6 @@ def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
-
-
-def _is_foreign(connection: Any) -> bool:
-    """Say whether there are tables that are not ours."""
-    names = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return bool({name for name in names if not name.startswith("sqlite_")} - set(metadata.tables) - {"alembic_version"})
 
 
 def _words(path: Path, error: DatabaseError) -> str:
