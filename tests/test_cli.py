@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bridge import __version__, app
+from bridge import __version__, serving
 from bridge.cli import app as cli
 from bridge.cli import main
 
@@ -170,7 +170,7 @@ def test_the_environment_names_the_config_unless_the_option_does(tmp_path, monke
         taken.append(str(loaded.config.file))
         return 0
 
-    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(serving, "serve", serve)
     for name in ("one.yaml", "two.yaml", "config.yaml"):
         (tmp_path / name).write_text(SMALL)
     monkeypatch.chdir(tmp_path)
@@ -191,7 +191,7 @@ def test_serve_ends_as_the_bridge_does_and_hands_on_the_level(tmp_path, monkeypa
         levels.append(level)
         return code
 
-    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(serving, "serve", serve)
     (tmp_path / "config.yaml").write_text(SMALL)
     result = CliRunner().invoke(cli, ["serve", "-c", str(tmp_path / "config.yaml"), "--log-level", "debug"])
     assert (result.exit_code, levels) == (code, ["debug"])
