@@ -104,7 +104,7 @@ def _life(above: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
 
 def _delivery(above: Mapping[str, Any], status: Status, body: bytes) -> dict[str, Any]:
     session_id = text(above.get("id"))
-    severity = severity_of(above, "")
+    severity = severity_of(above.get("alarmlevel"), "", above.get("current_level"))
     return {
         "session_id": session_id,
         "alert_id": session_id,

@@ -1,22 +1,19 @@
 """How bad an alarm is. Policies that grade nothing send no level at all."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from bridge.sources.values import text
 
 SEVERITIES = {"note": "remind", "remind": "remind", "warn": "warn", "serious": "serious"}  # API models, 2024-2025
 
 
-def severity_of(above: Mapping[str, Any], alert_id: str) -> str:
-    """Give remind, warn, serious or "", from a body whose keys are in lower case.
+def severity_of(level: object, alert_id: str, current_level: object) -> str:
+    """Give remind, warn, serious or "".
 
     `alarmLevel` counts first, then the end of the alert id (`<sessionId>_Remind`, document of 2025),
     then `current_level`.
     """
-    if stated := text(above.get("alarmlevel")):
+    if stated := text(level):
         return SEVERITIES.get(stated.lower(), "")
     ending = alert_id.rpartition("_")[2].lower() if "_" in alert_id else ""
     if ending in SEVERITIES:
         return SEVERITIES[ending]
-    return SEVERITIES.get(text(above.get("current_level")).lower(), "")
+    return SEVERITIES.get(text(current_level).lower(), "")

@@ -12,26 +12,27 @@ from bridge.alarm import Alarm, Status
 from bridge.sources import identity, times
 from bridge.sources.details import add_rest, add_unknown
 from bridge.sources.severity import severity_of
-from bridge.sources.values import first_object, folded, pairs, text
+from bridge.sources.values import first_object, folded, in_lower_case, pairs, spelt, text
 
 FIRING = frozenset({"1", "1.0", "trigger"})
 RECOVERED = frozenset({"0", "0.0", "recovery"})
 PRODUCTS = {"lb": "clb", "bs": "cbs", "ov": "cdn"}  # LB-SEVEN-LAYER-MONITOR, BS, qce/ov_cdn (policy types, 2023)
 
-TIMES = frozenset({"firstoccurtime", "durationtime", "recovertime"})
-KNOWN_ABOVE = TIMES | {
-    *("sessionid", "alertid", "alarmstatus", "alarmtype", "alarmobjinfo", "alarmpolicyinfo"),
-    *("alarmlevel", "current_level", "policydetailurl", "additionalmsg"),
-}
-KNOWN_OF_OBJECT = frozenset({"region", "namespace", "dimensions", "appid", "uin"})
-KNOWN_OF_POLICY = TIMES | {
-    *("policyid", "policyname", "policytype", "policytypecname", "policytypeename", "conditions", "tag", "policytags"),
-}
-KNOWN_OF_CONDITIONS = frozenset({
-    *("metricname", "metricshowname", "calctype", "calcvalue", "calcunit", "currentvalue", "historyvalue", "unit"),
-    *("period", "periodnum", "alarmnotifytype", "alarmnotifyperiod"),
-    *("productname", "productshowname", "eventname", "eventshowname"),
-})  # fmt: skip
+TIMES = ("firstOccurTime", "durationTime", "recoverTime")
+ABOVE = in_lower_case(
+    *("sessionId", "alertId", "alarmStatus", "alarmType", "alarmObjInfo", "alarmPolicyInfo", *TIMES),
+    *("alarmLevel", "current_level", "policyDetailUrl", "additionalMsg"),
+)
+OF_OBJECT = in_lower_case("region", "namespace", "dimensions", "appId", "uin")
+OF_POLICY = in_lower_case(
+    *("policyId", "policyName", "policyType", "policyTypeCName", "policyTypeEName", *TIMES),
+    *("conditions", "tag", "policyTags"),
+)
+OF_CONDITIONS = in_lower_case(
+    *("metricName", "metricShowName", "calcType", "calcValue", "calcUnit", "currentValue", "historyValue", "unit"),
+    *("period", "periodNum", "alarmNotifyType", "alarmNotifyPeriod"),
+    *("productName", "productShowName", "eventName", "eventShowName"),
+)
 
 
 def speaks(body: Mapping[str, Any]) -> bool:
@@ -43,23 +44,50 @@ def speaks(body: Mapping[str, Any]) -> bool:
 
 def read(raw: dict[str, Any], body: bytes, received_at: datetime) -> Alarm:
     """Read the alarm from a parsed body; `body` is its bytes."""
-    above = folded(raw)
-    watched = folded(_watched(above.get("alarmobjinfo")))
-    policy = folded(first_object(above.get("alarmpolicyinfo")))
-    condition = folded(first_object(policy.get("conditions")))  # of a list the first
-    told = {**_policy(policy), **_condition(condition), **_object(watched), **_life(above, policy, received_at)}
-    product = product_of(told["policy_type"], text(condition.get("productname")), told["namespace"])
+    above = spelt(raw, ABOVE)
+    watched = spelt(_watched(above.get("alarmObjInfo")), OF_OBJECT)
+    policy = spelt(first_object(above.get("alarmPolicyInfo")), OF_POLICY)
+    condition = spelt(first_object(policy.get("conditions")), OF_CONDITIONS)  # of a list the first
+    dimensions = pairs(watched.get("dimensions"), "dimensions")
+    names = folded(dimensions)
+    lasting = _lasting(above, policy)
+    seconds = times.duration(lasting)
+    status, started_at, recovered_at, occurred_at = _life(above, policy, seconds)
+    session_id = text(above.get("sessionId"))
+    alert_id = text(above.get("alertId")) or session_id
+    severity = severity_of(above.get("alarmLevel"), alert_id, above.get("current_level"))
+    policy_id, policy_name = text(policy.get("policyId")), text(policy.get("policyName"))
+    policy_type, namespace = text(policy.get("policyType")), text(watched.get("namespace"))
+    product = product_of(policy_type, text(condition.get("productName")), namespace)
+    app_id = text(watched.get("appId"))
+    metric, event = text(condition.get("metricName")), text(condition.get("eventName"))
+    name, steady = _series(metric or event, dimensions, watched)
     return Alarm(
-        **told,
-        **_delivery(above, policy, told["status"], body),
-        key=_key(told, product, watched),
-        kind=_kind(text(above.get("alarmtype")), told["event"]),
-        product=product,
-        received_at=received_at,
-        details=_details(raw, above, watched, policy, condition),
-        url=text(above.get("policydetailurl")),
-        raw=raw,
-    )
+        status=status, started_at=started_at, recovered_at=recovered_at, duration_seconds=seconds,
+        received_at=received_at, occurred_at=occurred_at or received_at, occurred_at_is_guess=occurred_at is None,
+        session_id=session_id, alert_id=alert_id, severity=severity,
+        fingerprints=identity.fingerprints(
+            alert_id=alert_id, status=status, duration=text(lasting), severity=severity, body=body
+        ),
+        key=identity.alarm_key(
+            policy_id=policy_id, app_id=app_id, policy_name=policy_name,
+            scope=namespace or product, name=name, dimensions=steady,
+        ),
+        kind=_kind(text(above.get("alarmType")), event), product=product,
+        policy_id=policy_id, policy_name=policy_name, policy_type=policy_type,
+        policy_type_name=text(policy.get("policyTypeCName")) or text(policy.get("policyTypeEName")),
+        tags=pairs(policy.get("policyTags"), "tag") or pairs(policy.get("tag"), "tag"),
+        namespace=namespace, app_id=app_id, uin=text(watched.get("uin")), dimensions=dimensions,
+        region=text(watched.get("region")) or text(names.get("region")) or text(names.get("__region__")),
+        object_id=text(names.get("objid")) or identity.instance_id(names),
+        object_name=text(names.get("objname")) or text(names.get("devicename")),
+        metric=metric, metric_label=text(condition.get("metricShowName")),  # ends with a blank (captures of 2020, 2021)
+        event=event, event_label=text(condition.get("eventShowName")),
+        operator=text(condition.get("calcType")), threshold=text(condition.get("calcValue")),
+        value=text(condition.get("currentValue")), period=times.duration(condition.get("period")),
+        unit=text(condition.get("unit")) or text(condition.get("calcUnit")),
+        details=_details(raw, above, watched, policy, condition), url=text(above.get("policyDetailUrl")), raw=raw,
+    )  # fmt: skip
 
 
 def _watched(value: object) -> dict[str, Any]:
@@ -67,60 +95,23 @@ def _watched(value: object) -> dict[str, Any]:
     return first_object(value) or ({"dimensions": value} if value and not isinstance(value, dict) else {})
 
 
-def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "policy_id": text(policy.get("policyid")),
-        "policy_name": text(policy.get("policyname")),
-        "policy_type": text(policy.get("policytype")),
-        "policy_type_name": text(policy.get("policytypecname")) or text(policy.get("policytypeename")),
-        "tags": pairs(policy.get("policytags"), "tag") or pairs(policy.get("tag"), "tag"),
-    }
+def _lasting(above: Mapping[str, Any], policy: Mapping[str, Any]) -> object:
+    seconds = above.get("durationTime")
+    return policy.get("durationTime") if seconds is None or seconds == "" else seconds
 
 
-def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "metric": text(condition.get("metricname")),
-        "metric_label": text(condition.get("metricshowname")),  # ends with a blank (captures of 2020 and 2021)
-        "event": text(condition.get("eventname")),
-        "event_label": text(condition.get("eventshowname")),
-        "operator": text(condition.get("calctype")),
-        "threshold": text(condition.get("calcvalue")),
-        "value": text(condition.get("currentvalue")),
-        "unit": text(condition.get("unit")) or text(condition.get("calcunit")),
-        "period": times.duration(condition.get("period")),
-    }
+def _life(
+    above: Mapping[str, Any], policy: Mapping[str, Any], seconds: int | None
+) -> tuple[Status, datetime | None, datetime | None, datetime | None]:
+    """Say where the alarm stands, when it began and recovered, and the moment that the callback speaks of.
 
-
-def _object(watched: Mapping[str, Any]) -> dict[str, Any]:
-    dimensions = pairs(watched.get("dimensions"), "dimensions")
-    names = folded(dimensions)
-    return {
-        "namespace": text(watched.get("namespace")),
-        "region": text(watched.get("region")) or text(names.get("region")) or text(names.get("__region__")),
-        "app_id": text(watched.get("appid")),
-        "uin": text(watched.get("uin")),
-        "object_id": text(names.get("objid")) or identity.instance_id(names),
-        "object_name": text(names.get("objname")) or text(names.get("devicename")),
-        "dimensions": dimensions,
-    }
-
-
-def _life(above: Mapping[str, Any], policy: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
-    """Say where the alarm stands and when; the status alone decides, where there is one."""
-    recovered_at = _time(above, policy, "recovertime")
-    status = status_of(above.get("alarmstatus"), recovered=recovered_at is not None)
-    recovered = status is Status.RECOVERED
-    started_at = _time(above, policy, "firstoccurtime")
-    seconds = times.duration(_duration(above, policy))
-    occurred_at = recovered_at if recovered else times.after(started_at, seconds)
-    return {
-        "status": status,
-        "started_at": started_at,
-        "recovered_at": recovered_at if recovered else None,
-        "duration_seconds": seconds,
-        "occurred_at": occurred_at or received_at,
-        "occurred_at_is_guess": occurred_at is None,
-    }
+    The status alone decides, where there is one.
+    """
+    started_at, recovered_at = _time(above, policy, "firstOccurTime"), _time(above, policy, "recoverTime")
+    status = status_of(above.get("alarmStatus"), recovered=recovered_at is not None)
+    if status is Status.RECOVERED:
+        return status, started_at, recovered_at, recovered_at
+    return status, started_at, None, times.after(started_at, seconds)
 
 
 def _time(above: Mapping[str, Any], policy: Mapping[str, Any], name: str) -> datetime | None:
@@ -128,46 +119,15 @@ def _time(above: Mapping[str, Any], policy: Mapping[str, Any], name: str) -> dat
     return times.moment(above.get(name)) or times.moment(policy.get(name))
 
 
-def _duration(above: Mapping[str, Any], policy: Mapping[str, Any]) -> object:
-    seconds = above.get("durationtime")
-    return policy.get("durationtime") if seconds is None or seconds == "" else seconds
+def _series(name: str, dimensions: Mapping[str, Any], watched: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Give what tells an alarm from the policy's others: the metric or event with the dimensions.
 
-
-def _delivery(above: Mapping[str, Any], policy: Mapping[str, Any], status: Status, body: bytes) -> dict[str, Any]:
-    session_id = text(above.get("sessionid"))
-    alert_id = text(above.get("alertid")) or session_id
-    severity = severity_of(above, alert_id)
-    duration = text(_duration(above, policy))
-    return {
-        "session_id": session_id,
-        "alert_id": alert_id,
-        "severity": severity,
-        "fingerprints": identity.fingerprints(
-            alert_id=alert_id, status=status, duration=duration, severity=severity, body=body
-        ),
-    }
-
-
-def _key(told: Mapping[str, Any], product: str, watched: Mapping[str, Any]) -> str:
-    name, dimensions = told["metric"] or told["event"], told["dimensions"]
-    if not name and not dimensions:
-        name, dimensions = _series(watched)
-    return identity.alarm_key(
-        policy_id=told["policy_id"],
-        app_id=told["app_id"],
-        policy_name=told["policy_name"],
-        scope=told["namespace"] or product,
-        name=name,
-        dimensions=dimensions,
-    )
-
-
-def _series(watched: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Tell apart alarms that name neither metric nor event nor dimensions, as those of managed Prometheus seem to.
-
-    What stays the same of a series over its life are its tags, else its summary, else what it says
-    (the keys are read in one consumer's code of 2024; no capture is known).
+    Those of managed Prometheus seem to name none of these. What stays the same of a series over its
+    life are its tags, else its summary, else what it says (the keys are read in one consumer's code
+    of 2024; no capture is known).
     """
+    if name or dimensions:
+        return name, dimensions
     tags = pairs(watched.get("tags"), "tag")
     if tags:
         return "", tags
@@ -207,16 +167,19 @@ def _details(
     policy: Mapping[str, Any],
     condition: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Gather `additionalMsg`, and every key that no document knows, so that it is shown."""
-    details = dict(pairs(above.get("additionalmsg"), "additionalMsg"))
-    if not above.keys() <= KNOWN_ABOVE:
-        add_unknown(details, raw, KNOWN_ABOVE)
-    if not watched.keys() <= KNOWN_OF_OBJECT:
-        add_unknown(details, first_object(above.get("alarmobjinfo")), KNOWN_OF_OBJECT)
-    if not policy.keys() <= KNOWN_OF_POLICY:
-        add_unknown(details, first_object(above.get("alarmpolicyinfo")), KNOWN_OF_POLICY)
-    if not condition.keys() <= KNOWN_OF_CONDITIONS:
-        add_unknown(details, first_object(policy.get("conditions")), KNOWN_OF_CONDITIONS)
-    add_rest(details, "alarmPolicyInfo", above.get("alarmpolicyinfo"))
+    """Gather `additionalMsg`, and every key that no document knows, so that it is shown.
+
+    An object that `spelt` gave back as it was has documented keys alone.
+    """
+    details = dict(pairs(above.get("additionalMsg"), "additionalMsg"))
+    if above is not raw:
+        add_unknown(details, raw, ABOVE.values())
+    if watched is not (received := first_object(above.get("alarmObjInfo"))):
+        add_unknown(details, received, OF_OBJECT.values())
+    if policy is not (received := first_object(above.get("alarmPolicyInfo"))):
+        add_unknown(details, received, OF_POLICY.values())
+    if condition is not (received := first_object(policy.get("conditions"))):
+        add_unknown(details, received, OF_CONDITIONS.values())
+    add_rest(details, "alarmPolicyInfo", above.get("alarmPolicyInfo"))
     add_rest(details, "conditions", policy.get("conditions"))
     return details

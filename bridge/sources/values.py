@@ -85,6 +85,22 @@ def folded(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in fields.items()}
 
 
+def in_lower_case(*names: str) -> dict[str, str]:
+    """Give documented names of keys with their lower case, for `spelt`."""
+    return {name: name.lower() for name in names}
+
+
+def spelt(fields: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """Give an object with its keys spelt as in `names`, and unknown ones in lower case.
+
+    One that has no other keys is given back itself: most have none, and a copy costs.
+    """
+    if fields.keys() <= names.keys():
+        return fields
+    documented = {lower: name for name, lower in names.items()}
+    return {documented.get(lower, lower): value for lower, value in folded(fields).items()}
+
+
 def pairs(value: object, name: str) -> dict[str, Any]:
     """Give a mapping from an object, or from a list of objects or of {key, value}.
 
