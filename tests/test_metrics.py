@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge import __version__
 from bridge.alarm import State
+from bridge.lifecycle import Outcome
 from bridge.metrics import CALLBACK_OUTCOMES, DELIVERY_OUTCOMES, Metrics
 
 PROMISED = {
@@ -107,6 +108,34 @@ def test_times_fall_into_the_bucket_that_holds_them(metrics):
 def test_a_channel_that_came_later_is_counted_all_the_same(metrics):
     metrics.delivery("new", "sent")
     assert samples(metrics)["alarm_bridge_deliveries_total", ("channel", "new"), ("outcome", "sent")] == 1
+
+
+def test_times_of_a_channel_that_came_later_are_counted_all_the_same(metrics):
+    metrics.delivered("new", 0.3)
+    metrics.delivered("new", 0.2)
+    told = samples(metrics)
+    assert told["alarm_bridge_delivery_seconds_count", ("channel", "new")] == 2
+    assert told["alarm_bridge_delivery_seconds_sum", ("channel", "new")] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(0.0, "0.005"), (0.005, "0.005"), (0.0051, "0.01"), (5.1, "+Inf")])
+def test_a_time_is_in_the_first_bucket_it_does_not_exceed_and_in_all_after_it(metrics, seconds, first):
+    metrics.acknowledged(seconds)
+    told = samples(metrics)
+    counts = [(dict([key[1]])["le"], told[key]) for key in told if key[0] == "alarm_bridge_acknowledge_seconds_bucket"]
+    bounds = [le for le, _ in counts]
+    assert bounds == ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1.0", "3.0", "5.0", "+Inf"]
+    assert [le for le, count in counts if count == 1] == bounds[bounds.index(first) :]
+
+
+def test_an_outcome_that_is_a_named_value_is_counted_with_the_word_it_stands_for(metrics):
+    for outcome in Outcome:
+        metrics.callback(outcome)
+    metrics.template_failed("ops", State.RECOVERED)
+    text = metrics.text().decode()
+    for outcome in Outcome:
+        assert f'\nalarm_bridge_callbacks_total{{outcome="{outcome.value}"}} 1.0\n' in text
+    assert '\nalarm_bridge_template_failures_total{channel="ops",state="recovered"} 1.0\n' in text
 
 
 def test_a_hostile_channel_name_cannot_forge_a_line():
