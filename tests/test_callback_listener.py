@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from bridge import app
 from bridge.store import Overloaded, StoreUnavailable
 from bridge.web.callback import CallbackListener
+from bridge.web.listening import listen
 from bridge.web.settings import Address, ServerSettings
 from tests.fakes.spine import MEMORY, a_body, a_spine, sample
 from tests.fakes.virtual import virtual
@@ -105,7 +105,7 @@ async def a_listener(folder, clock, *, record=None, trouble=None, **settings):
             clock=clock,
             metrics=spine.metrics,
         )
-        where = await app._listen(stack, listener.application(), Address(host="127.0.0.1", port=0))
+        where = await listen(stack, listener.application(), Address(host="127.0.0.1", port=0))
         yield Listening(spine, int(where.rpartition(":")[2]))
 
 

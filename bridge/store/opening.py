@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError
 from bridge.clock import Clock
 from bridge.store.failures import cause_of
 from bridge.store.schema import metadata
-from bridge.store.store import Store
+from bridge.store.store import Engines, Store
 from bridge.store.work import StoreError
 
 BUSY_SECONDS = 5  # how long another process's write is waited for
@@ -68,20 +68,21 @@ def open_store(path: Path, clock: Clock, random: Random) -> Store:
             writing, reading = engine(path, "IMMEDIATE"), engine(path, "DEFERRED")
             undone.callback(writing.dispose)
             migrate(writing)
-            store = Store(writing, reading, clock, random)
+            at_once = engine(path, "IMMEDIATE", wait_seconds=0)
+            store = Store(Engines(writing=writing, at_once=at_once, reading=reading), clock, random)
             undone.pop_all()
             return store
     except DatabaseError as error:
         raise StoreError(_words(path, error)) from error
 
 
-def engine(path: Path, begin: str) -> Engine:
-    """Make an engine whose transactions begin as told.
+def engine(path: Path, begin: str, wait_seconds: float = BUSY_SECONDS) -> Engine:
+    """Make an engine whose transactions begin as told, after waiting so long for another process's.
 
     The driver's own way of beginning lost another process's write without a word (measured, 2026).
     """
     made = create_engine(
-        URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        URL.create("sqlite", database=str(path)), connect_args={"timeout": wait_seconds, "check_same_thread": False}
     )
     event.listen(made, "connect", _prepare)
 

@@ -55,21 +55,31 @@ class Written:
     moved: frozenset[str]  # channels that took deliveries over
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """The ways into one database."""
+
+    writing: Engine  # waits while another process writes
+    at_once: Engine  # does not
+    reading: Engine
+
+
 class Store:
     """One database."""
 
-    def __init__(self, writing: Engine, reading: Engine, clock: Clock, random: Random) -> None:
-        self._writing = writing
-        self._reading = reading
+    def __init__(self, engines: Engines, clock: Clock, random: Random) -> None:
+        self._writing = engines.writing
+        self._at_once = engines.at_once
+        self._reading = engines.reading
         self._clock = clock
-        self._writes = Writes(writing.dialect)
+        self._writes = Writes(engines.writing.dialect)
         with self._transaction() as connection:
             self.ids = IdSequence.after(connection, clock, random)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._writing.dispose()
-        self._reading.dispose()
+        for engine in (self._writing, self._at_once, self._reading):
+            engine.dispose()
 
     def write(self, work: Work, judge: Judge) -> Written:
         """Write all of it in one transaction; raise StoreUnavailable where the database cannot take it."""
@@ -81,8 +91,8 @@ class Store:
             return self._write_one_by_one(work, judge)
 
     def begin(self) -> Connection:
-        """Begin a transaction, when no other process is writing any more; `commit` or `roll_back` ends it."""
-        connection = self._writing.connect()
+        """Begin a transaction, if no other process is writing; `commit` or `roll_back` ends it."""
+        connection = self._at_once.connect()
         try:
             connection.begin()
         except BaseException:

@@ -115,7 +115,7 @@ class Writer:
         """
         if work.jobs:
             return await self._in_thread(self.store.write, work, self._judge())
-        connection = await self._in_thread(self._begun_or_none)
+        connection = self._begun_or_none()
         if connection is not None:
             try:
                 written = self.store.fill(connection, work, self._judge())
@@ -127,6 +127,7 @@ class Writer:
         return await self._in_thread(self.store.write, work, self._judge())
 
     def _begun_or_none(self) -> Connection | None:
+        """Begin at once; None where another process writes, for which the thread can wait."""
         try:
             return self.store.begin()
         except DBAPIError:
