@@ -8,7 +8,6 @@ dimensions without the names that people change.
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -66,20 +65,21 @@ def instance_id(names: Mapping[str, Any]) -> str:
 def _steady(dimensions: Mapping[str, Any]) -> list[Any]:
     """Give the canonical form of dimensions, without what changes while the object stays the same."""
     form = _canonical_pairs(dimensions)
-    if any(name in INSTANCE_IDS and value for name, value in form):
-        return [pair for pair in form if pair[0] != "objdetail"]
+    lasting = [pair for pair in form if pair[0] != "objdetail"]
+    if len(lasting) < len(form) and any(name in INSTANCE_IDS and value for name, value in lasting):
+        return lasting
     return form
 
 
 def _canonical_pairs(fields: Mapping[str, Any]) -> list[Any]:
     """Order pairs by name; names that differ only in case stay two pairs, ordered by value."""
-    form: list[list[Any]] = []
-    for name, value in fields.items():
-        lower = name.strip().lower()
-        if lower not in DISPLAY_TEXTS:
-            form.append([lower, value.strip() if isinstance(value, str) else _canonical(value)])
-    unique = len({name for name, _ in form}) == len(form)
-    form.sort(key=itemgetter(0) if unique else repr)
+    form = [
+        (lower, value.strip() if isinstance(value, str) else _canonical(value))
+        for name, value in fields.items()
+        if (lower := name.strip().lower()) not in DISPLAY_TEXTS
+    ]
+    unique = len(dict(form)) == len(form)
+    form.sort(key=None if unique else repr)
     return form
 
 

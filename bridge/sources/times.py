@@ -7,10 +7,11 @@ Times come without a zone and mean UTC+8 (live capture of 2020: delivered 93 s a
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from bridge.clock import stored
+from bridge.clock import EPOCH, stored
 from bridge.sources.values import whole
 
 CHINA = timedelta(hours=8)  # ahead of UTC, all the year
+EPOCH_ON_CLOCKS = EPOCH.replace(tzinfo=None)  # counting from it is the fastest way to give a time its zone
 LATEST_EPOCH_SECONDS = 5_000_000_000  # 2128
 EARLIEST_EPOCH_SECONDS = 100_000_000  # 1973: a smaller number is no time
 MAX_DURATION_SECONDS = 3650 * 86400  # ten years: no alarm lasts so long
@@ -39,7 +40,8 @@ def _in_utc(when: datetime | None, ahead: timedelta) -> datetime | None:
     if when is None:
         return None
     try:
-        return stored(when.astimezone(UTC) if when.tzinfo else (when - ahead).replace(tzinfo=UTC))
+        in_utc = when.astimezone(UTC) if when.tzinfo else EPOCH + (when - EPOCH_ON_CLOCKS - ahead)
+        return stored(in_utc) if in_utc.microsecond else in_utc
     except (OverflowError, ValueError):  # the first and the last hours of the calendar
         return None
 
