@@ -120,7 +120,7 @@ class Writer:
             try:
                 written = self.store.fill(connection, work, self._judge())
                 await self._in_thread(self.store.commit, connection)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it was, the thorough way below finds out and says
                 await self._in_thread(self.store.roll_back, connection)
             else:
                 return written
