@@ -62,7 +62,8 @@ def _url_parts(text: str) -> Iterator[str]:
     yield from (value for _, _, value in (pair.partition("=") for pair in url.raw_query_string.split("&")) if value[5:])
     if url.raw_password:
         yield url.raw_password
-        yield base64.b64encode(f"{url.user}:{url.password}".encode()).decode()
+        for encoding in ("utf-8", "latin-1"):  # RFC 7617, and aiohttp
+            yield base64.b64encode(f"{url.user}:{url.password}".encode(encoding, "replace")).decode()
 
 
 def _is_telling(part: str) -> bool:
