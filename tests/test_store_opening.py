@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -193,6 +194,7 @@ def test_what_cannot_be_opened_is_refused_in_words(opened, tmp_path, place):
 
 def test_a_store_that_another_program_holds_is_refused_in_words(opened, store_path, monkeypatch):
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "engine", partial(opening.engine, wait_seconds=0.01))
     opened()
     with closing(sqlite3.connect(store_path)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -1,48 +1,84 @@
 """Deleting what is old: in small batches, and never what is open or waits.
 
-Ids rise with time, so that *old* is a range of the primary key and needs no index of its own.
+Ids rise with time, so that *old* is a range of the primary key and needs no index of its own. Whether
+a row belongs to an open alarm is asked row by row, by primary keys: a batch costs the same however
+much is stored.
 """
 
-from sqlalchemy import Connection, Delete, Table, bindparam, delete, literal_column, or_, select
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Delete,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from bridge.store.schema import attempts, callbacks, deliveries, episodes, events, message_episodes, messages
 from bridge.store.statements import IS_WORK
 
 BATCH = 500  # rows of each table in one transaction: a few milliseconds
 
-OPEN = select(episodes.c.id).where(episodes.c.phase == literal_column("'open'"))
+IS_OPEN = episodes.c.phase == literal_column("'open'")
 WORK = select(deliveries.c.id).where(IS_WORK)
 WORK_EVENTS = select(deliveries.c.event_id).where(IS_WORK)
 WORK_CALLBACKS = select(events.c.callback_id).where(events.c.id.in_(WORK_EVENTS))
 WORK_EPISODES = select(events.c.episode_id).where(events.c.id.in_(WORK_EVENTS))
-OF_OPEN = select(events.c.id).where(events.c.episode_id.in_(OPEN))
 
 
-def _oldest(table: Table, *spared: object) -> Delete:
-    """Delete the oldest rows of a table but those spared."""
-    old = select(table.c.id).where(table.c.id < bindparam("before"), *spared).order_by(table.c.id).limit(BATCH)  # type: ignore[arg-type]
+def _is_open(episode_id: Column[int]) -> ColumnElement[bool]:
+    return exists().where(episodes.c.id == episode_id, IS_OPEN)
+
+
+def _is_of_open(event_id: Column[int]) -> ColumnElement[bool]:
+    return exists().where(events.c.id == event_id, episodes.c.id == events.c.episode_id, IS_OPEN)
+
+
+def _oldest(table: Table, *which: ColumnElement[bool]) -> Delete:
+    """Delete the oldest rows of a table, as far as they may go."""
+    old = select(table.c.id).where(table.c.id < bindparam("before"), *which).order_by(table.c.id).limit(BATCH)
     return delete(table).where(table.c.id.in_(old))
 
 
+def _links() -> Delete:
+    """Delete what led from episodes that are gone to their messages."""
+    key: Sequence[Column[int]] = (message_episodes.c.episode_id, message_episodes.c.message_id)
+    gone = ~exists().where(episodes.c.id == message_episodes.c.episode_id)
+    old = select(*key).where(key[0] < bindparam("before"), gone).order_by(*key).limit(BATCH)
+    return delete(message_episodes).where(tuple_(*key).in_(old))
+
+
 PRUNING = (
-    _oldest(attempts, attempts.c.delivery_id.not_in(WORK)),
-    _oldest(deliveries, ~IS_WORK, deliveries.c.event_id.not_in(OF_OPEN)),
-    _oldest(events, events.c.id.not_in(WORK_EVENTS), events.c.episode_id.not_in(OPEN)),
-    _oldest(callbacks, callbacks.c.id.not_in(WORK_CALLBACKS), callbacks.c.episode_id.not_in(OPEN)),
     _oldest(
-        messages,
-        messages.c.id.not_in(select(message_episodes.c.message_id).where(message_episodes.c.episode_id.in_(OPEN))),
+        attempts,
+        attempts.c.delivery_id.not_in(WORK),
+        ~exists().where(
+            deliveries.c.id == attempts.c.delivery_id,
+            events.c.id == deliveries.c.event_id,
+            episodes.c.id == events.c.episode_id,
+            IS_OPEN,
+        ),
     ),
+    _oldest(deliveries, ~IS_WORK, ~_is_of_open(deliveries.c.event_id)),
+    _oldest(messages, ~_is_of_open(messages.c.event_id)),
+    _oldest(events, events.c.id.not_in(WORK_EVENTS), ~_is_open(events.c.episode_id)),
+    _oldest(callbacks, callbacks.c.id.not_in(WORK_CALLBACKS), ~_is_open(callbacks.c.episode_id)),
     _oldest(
         episodes,
-        episodes.c.phase != literal_column("'open'"),
+        ~IS_OPEN,
         episodes.c.id.not_in(WORK_EPISODES),
         episodes.c.counted_at < bindparam("before_at"),
         or_(episodes.c.recovered_at.is_(None), episodes.c.recovered_at < bindparam("before_at")),
     ),
-    delete(message_episodes).where(
-        message_episodes.c.message_id < bindparam("before"), message_episodes.c.episode_id.not_in(OPEN)
-    ),
+    _links(),
 )
 
 
