@@ -7,7 +7,9 @@ from aiohttp import web
 
 from bridge.web.settings import Address
 
-HANDLER_SECONDS = 4.0  # for requests that are being answered when the listener closes
+# For requests that are being answered when the listener closes: more than the 4 s in which a body may arrive, since
+# aiohttp 3.14 fails with a traceback where both end in the same moment.
+HANDLER_SECONDS = 4.5
 LINGER_SECONDS = 1.0  # for a client to read the answer while its body is not wanted
 BACKLOG = 1024  # connections that wait to be taken
 
