@@ -132,6 +132,20 @@ def test_a_time_is_said_on_the_clocks_of_its_zone():
     assert time_words(moment, ZoneInfo("America/New_York")) == "2026-11-23 05:15:00 -05:00"
 
 
+def test_the_two_moments_of_an_hour_that_comes_twice_are_told_apart():
+    new_york = ZoneInfo("America/New_York")
+    twice = [datetime(2026, 11, 1, 1, 30, tzinfo=new_york, fold=fold) for fold in (0, 1)]
+    said = ["2026-11-01 01:30:00 -04:00", "2026-11-01 01:30:00 -05:00"]
+    assert [time_words(moment, new_york) for moment in twice] == said
+    assert [time_words(moment.astimezone(UTC), new_york) for moment in twice] == said
+
+
+def test_parts_of_a_second_are_left_out_of_a_time():
+    moment = datetime(2026, 11, 23, 10, 15, 0, 123000, tzinfo=UTC)
+    assert time_words(moment, SHANGHAI) == "2026-11-23 18:15:00 +08:00"
+    assert time_words(moment, ZoneInfo("UTC")) == "2026-11-23 10:15:00 UTC"
+
+
 def test_a_severity_nobody_knows_stays_as_it_is():
     assert [severity_word(word, "zh") for word in ("warn", "Fatal", "")] == ["警告", "Fatal", ""]
 

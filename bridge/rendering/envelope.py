@@ -6,13 +6,12 @@ On the hot path: plain dicts, made for orjson.
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bridge.rendering.facts import duration, recovered_at, started_at
 from bridge.rendering.telling import Telling
 from bridge.rendering.visible import whole
+from bridge.rendering.words import iso
 
 VERSION = 1
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
@@ -37,7 +36,7 @@ def envelope(telling: Telling, text: str) -> dict[str, Any]:
 
 def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
     event, alarm, zone = telling.event, telling.alarm, telling.channel.timezone
-    span = duration(event, alarm)
+    start, end, span = started_at(event, alarm), recovered_at(event, alarm), duration(event, alarm)
     return {
         "id": event.short_id or None,
         "key": event.key or alarm.key or None,
@@ -69,10 +68,10 @@ def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
         "value": alarm.value or None,
         "unit": alarm.unit or None,
         "period": alarm.period,
-        "started_at": _iso(started_at(event, alarm), zone),
-        "recovered_at": _iso(recovered_at(event, alarm), zone),
-        "occurred_at": _iso(event.occurred_at, zone),
-        "received_at": _iso(event.received_at, zone),
+        "started_at": iso(start, zone) if start else None,
+        "recovered_at": iso(end, zone) if end else None,
+        "occurred_at": iso(event.occurred_at, zone),
+        "received_at": iso(event.received_at, zone),
         "duration_seconds": None if span is None else int(span.total_seconds()),
         "repeat_count": event.repeat_count,
         "previous_severity": event.previous_severity or None,
@@ -84,10 +83,6 @@ def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
     }
 
 
-def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return None if moment is None else moment.astimezone(zone).isoformat()
-
-
 def callback_of(telling: Telling) -> tuple[Any, bool]:
     """Give the callback so that it can be printed again, and whether all of it can be printed as it is.
 
@@ -95,7 +90,7 @@ def callback_of(telling: Telling) -> tuple[Any, bool]:
     surrogates, which come as escapes, are left in it.
     """
     raw, body = telling.alarm.raw, telling.body
-    if isinstance(raw, dict) and b"\\ud" not in body and b"\\uD" not in body:
+    if isinstance(raw, dict) and (b"\\" not in body or (b"\\ud" not in body and b"\\uD" not in body)):
         return raw, True
     return received(body), False
 

@@ -18,7 +18,7 @@ MAX_DEPTH = 4  # of nested dimensions; deeper ones are left to `raw`
 def instance_id(alarm: Alarm) -> str:
     """Give the instance's id among the dimensions; empty where there is none."""
     for key, value in alarm.dimensions.items():
-        if key.lower() in INSTANCE_KEYS and value and not isinstance(value, Mapping | list):
+        if value and key.lower() in INSTANCE_KEYS and (isinstance(value, str) or not isinstance(value, Mapping | list)):
             return str(value).strip()
     return ""
 
@@ -52,7 +52,10 @@ def _is_told(key: str, text: str, title: str, known: tuple[str, str]) -> bool:
 def flat(values: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, str]]:
     """Walk a mapping's texts with their innermost keys, leaving out what is empty."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, str):  # asked first: most are, and asking for a Mapping is slow
+            if text := value.strip():
+                yield str(key), text
+        elif isinstance(value, Mapping):
             if depth < MAX_DEPTH:
                 yield from flat(value, depth + 1)
         elif isinstance(value, list):
@@ -77,8 +80,8 @@ def recovered_at(event: Event, alarm: Alarm) -> datetime | None:
 
 def duration(event: Event, alarm: Alarm) -> timedelta | None:
     """Give how long the alarm lasts or lasted; None where nothing tells it."""
-    start, end = started_at(event, alarm), recovered_at(event, alarm)
-    if event.state is State.RECOVERED and start and end:
+    start = started_at(event, alarm)
+    if event.state is State.RECOVERED and start and (end := recovered_at(event, alarm)):
         return max(end - start, timedelta())
     if event.state.ends and start:
         return max(event.occurred_at - start, timedelta())

@@ -51,13 +51,13 @@ def plain_text(telling: Telling) -> str:
         lines.append(f"{labels['region']}{colon}{_place(alarm.region, language)}")
     pairs = dimension_pairs(alarm, title)
     if pairs:
-        lines.append(f"{labels['dimensions']}{colon}{' · '.join(f'{key} {text}' for key, text in pairs)}")
+        lines.append(f"{labels['dimensions']}{colon}{' · '.join([f'{key} {text}' for key, text in pairs])}")
     lines.extend(f"{name}{colon}{url}" for name, url in telling.route.links.items())
     if alarm.url:
         lines.append(f"{labels['console']}{colon}{alarm.url}")
-    if event.short_id:
-        lines.append(f"{labels['id']}{colon}{event.short_id}")
-    return "\n".join(line if line.isprintable() else visible(line) for line in lines)
+    if identity := event.short_id:
+        lines.append(f"{labels['id']}{colon}{identity}")
+    return "\n".join(lines if "".join(lines).isprintable() else map(visible, lines))
 
 
 def _first(telling: Telling, title: str) -> str:
@@ -70,7 +70,7 @@ def _first(telling: Telling, title: str) -> str:
         words = SEVERITIES[language]
         before = f"{words.get(event.previous_severity, event.previous_severity)} → " if event.previous_severity else ""
         parts.append(before + words.get(severity, severity))
-    parts.extend(part for part in (alarm.subject, title) if part)
+    parts.extend(filter(None, (alarm.subject, title)))
     return " · ".join(parts)
 
 

@@ -1,12 +1,14 @@
 """Times, durations, states and severities in words, English and Chinese."""
 
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bridge.alarm import State
 
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
+MOMENTS = 1024  # remembered in words, of about 300 bytes each
 DAYS_FROM = 3 * DAY  # below it hours read better: "28 h 9 min"
 
 STATES = {
@@ -65,8 +67,23 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 def time_words(moment: datetime, zone: ZoneInfo) -> str:
     """Say a moment on the clocks of a zone: "2026-11-23 18:15:00 +08:00"."""
-    text = moment.astimezone(zone).isoformat(" ", "seconds")
-    return text[:-6] + " UTC" if text.endswith("+00:00") else f"{text[:19]} {text[19:]}"
+    text = iso(moment, zone)
+    offset = text[26:] if moment.microsecond else text[19:]
+    return f"{text[:10]} {text[11:19]} {'UTC' if offset == '+00:00' else offset}"
+
+
+def iso(moment: datetime, zone: ZoneInfo) -> str:
+    """Write a moment on the clocks of a zone as ISO 8601 does: "2026-11-23T18:15:00+08:00".
+
+    Moments in UTC are remembered: those of an alarm are said more than once. In other zones an hour
+    comes twice when summer time ends, and Python calls its two moments equal.
+    """
+    return _iso(moment, zone) if moment.tzinfo is UTC else moment.astimezone(zone).isoformat()
+
+
+@lru_cache(MOMENTS)
+def _iso(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat()
 
 
 def width(text: str) -> int:
