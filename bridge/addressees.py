@@ -52,14 +52,14 @@ class Addressees:
         calls: list[Address] = []
         now_given, held = dict(given), False
         for choice in choices:
-            name, before = choice.channel, given.get(choice.channel)
+            name, before = choice.channel, before_in(given, choice.channel)
             steps = self._steps(state, kind, name, choice.route, unheard=unheard)
             if state is State.REPEAT and is_held_back(before, choice.route, alarm.received_at):
                 held = True
                 steps = tuple(step for step in steps if step is Step.UPDATE)
             route = choice.route.name if choice.route else ""
             calls += [(name, step, route) for step in steps]
-            if steps or before is not None:
+            if steps or name in given:
                 now_given[name] = after(before, name, route, state, steps, alarm.received_at)
         return Audience(calls=tuple(calls), given=now_given, silence="" if calls else silence(choices, held=held))
 
@@ -70,7 +70,15 @@ class Addressees:
             for one in given.values()
             for step in self._steps(state, kind, one.channel, self.routes.named(one.route))
         )
-        return Audience(calls=calls, given=given, silence="" if calls else "; told nowhere: no channel was given it")
+        return Audience(calls=calls, given=given, silence="" if calls else self._silence(given))
+
+    def _silence(self, given: Mapping[str, Given]) -> str:
+        """Say why nobody hears of an ending."""
+        if not given:
+            return "; told nowhere: no channel was given it"
+        if not given.keys() & self.channels.keys():
+            return "; told nowhere: the config has none of the channels that were given it"
+        return "; told nowhere: its channels are silent in this state"
 
     def _steps(
         self, state: State, kind: str, channel: str, route: Route | None, *, unheard: bool = False
@@ -87,6 +95,11 @@ class Addressees:
             on_recovered=plan.on_recovered if route is None or route.on_recovered is None else route.on_recovered,
             unheard=unheard,
         )
+
+
+def before_in(given: Mapping[str, Given], channel: str) -> Given | None:
+    """Give what a channel was given, or what another took over from it."""
+    return given.get(channel) or next((one for one in given.values() if one.instead_of == channel), None)
 
 
 def is_held_back(given: Given | None, route: Route | None, received_at: datetime) -> bool:

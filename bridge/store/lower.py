@@ -74,15 +74,30 @@ def _write_message(connection: Connection, result: Result, ids: Ids) -> None:
 
 
 def _hand_over(connection: Connection, result: Result, ids: Ids) -> str:
-    """Give a broken channel's delivery to its fallback, unless that was given the event anyway."""
-    row = connection.execute(statements.episode_by_id, {"id_": result.delivery.event.episode_id}).first()
+    """Give a broken channel's delivery to its fallback, unless that is told of the event anyway."""
+    delivery = result.delivery
+    siblings = {
+        "event_id_": delivery.event.id,
+        "id_": delivery.id,
+        "channel_": delivery.channel,
+        "to": result.handed_to,
+    }
+    if connection.execute(statements.told_anyway, siblings).first() is not None:
+        return ""
+    row = connection.execute(statements.episode_by_id, {"id_": delivery.event.episode_id}).first()
     if row is not None:
         episode = rows.episode_of(row)
         given = episode.given.get(result.handed_to)
         if given is not None and not given.instead_of:
             return ""
-        taken = Given(channel=result.handed_to, route=result.delivery.route, instead_of=result.delivery.channel)
-        kept = {name: one for name, one in episode.given.items() if name != result.delivery.channel}
+        before = episode.given.get(delivery.channel) or given
+        taken = Given(
+            channel=result.handed_to,
+            route=delivery.route,
+            repeated_at=before.repeated_at if before else None,
+            instead_of=delivery.channel,
+        )
+        kept = {name: one for name, one in episode.given.items() if name != delivery.channel}
         values = rows.episode_row(replace(episode, given=kept | {result.handed_to: taken}))
         connection.execute(statements.change_episode, {f"{name}_": value for name, value in values.items()})
     connection.execute(statements.add_delivery, rows.delivery_row(_taken_over(result, ids.next())))

@@ -1,6 +1,6 @@
 """Every statement, with a name and a sentence."""
 
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
 
 from bridge.store.schema import (
     attempts,
@@ -107,6 +107,23 @@ message_of_episode = (  # the newest message of an episode in a channel
 messages_of_channel = select(messages.c.id).where(messages.c.channel == bindparam("channel_"))
 forget_message = delete(message_episodes).where(
     message_episodes.c.episode_id == bindparam("episode_id_"), message_episodes.c.message_id.in_(messages_of_channel)
+)
+MOST_CALLS = 1000  # of one event: their ids follow the event's own
+told_anyway = (  # a call of the same event that the fallback was given: its own, or one handed over before
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + MOST_CALLS),
+        deliveries.c.event_id == bindparam("event_id_"),
+        or_(
+            deliveries.c.channel == bindparam("to"),
+            and_(
+                deliveries.c.channel == bindparam("channel_"),
+                deliveries.c.id < bindparam("id_"),
+                deliveries.c.state == literal_column("'moved'"),
+            ),
+        ),
+    )
+    .limit(1)
 )
 episode_by_id = select(episodes).where(episodes.c.id == bindparam("id_"))
 channel_states = select(channels)
