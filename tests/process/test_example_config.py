@@ -17,7 +17,7 @@ MEMORY = """\
   Policy      Default (policy-w0k4d7sr)
   Product     CVM · Cloud Virtual Machine
   Region      Singapore (sg)
-  Dimensions  objName 172.21.0.14#4230981
+  Dimensions  name 172.21.0.14#4230981
   Id          ID
 """
 PING = """\
@@ -31,7 +31,7 @@ PING = """\
 """
 MYSQL = """\
   Policy      Default (policy-m5c8t1zu)
-  Product     MySQL · CDB-MySQL-MASTER
+  Product     CDB-MySQL-MASTER
   Region      Singapore (sg)
   Id          ID
 """

@@ -92,6 +92,7 @@ def newer(file):
     with closing(sqlite3.connect(file)) as database:
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         database.execute("INSERT INTO alembic_version VALUES ('9999')")
+        database.execute("CREATE TABLE episodes (id INTEGER)")
         database.commit()
 
 

@@ -11,7 +11,6 @@ import ssl
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from urllib.parse import quote, unquote_plus
 
-import pytest
 import trustme
 
 from tests.fakes.endpoint import read_request, serve_endpoint
@@ -187,8 +186,7 @@ async def test_no_secret_is_in_anything_that_is_said_while_everything_fails(runn
             status, _ = await bridge.post(body, headers={"Authorization": f"Bearer {TOKEN}"})
             assert status == 200
         answers = [await bridge.post(callback(), params={"token": f"{TOKEN}x"}) for _ in range(2)]
-        for words in STRANGE:
-            await say(bridge, words)
+        await asyncio.gather(*(say(bridge, words) for words in STRANGE))
         tried = {name: bridge.log("attempt", channel=name, seconds=20) for name in channels}
         for attempt in tried.values():
             await attempt
@@ -217,19 +215,14 @@ def commands_of(path, bridge):
     config = ["-c", str(path)]
     return (
         ["check", *config],
-        ["check", *config, "--json"],
         ["route", *config, sample],
-        ["route", *config, sample, "--json"],
-        ["render", *config, sample],
         ["render", *config, sample, "--json"],
         ["serve", *config],  # a second one
         ["send", "--url", bridge.url, "--token", f"{TOKEN}x", sample],
         ["send", "--url", bridge.url, "--user", f"tencent:{PASSWORD}x", sample],
-        ["send", "--url", f"{bridge.url}/{TOKEN}", sample],
         ["send", "--url", f"{bridge.url}/{TOKEN}/more", sample],
         ["send", "--url", f"http://tencent:{MARK}@{LOOPBACK}:1/callback/{TOKEN}", sample],
         ["send", "--url", f"https://tencent:{MARK}@{LOOPBACK}:{bridge.address[1]}/{TOKEN}", sample],
-        ["send", "--url", f"ftp://{MARK}@nowhere", sample],
     )
 
 
@@ -249,26 +242,15 @@ default_channels: [a]
 """
 UNREADABLE = (
     f"channels:\n  a: {{type: slack, token: 'xoxb-{MARK}\n",
-    f"channels:\n  a: {{type: slack, token: xoxb-{MARK}: x: y}}\n",
-    f"channels:\n  a:\n\ttoken: xoxb-{MARK}\n",
     f"channels:\n  a:\n    token: &{MARK} x\n    url: *{MARK}y\n",
-    f"channels:\n  a:\n    token: !{MARK} x\n",
     f'channels: {{a: {{token: "xoxb-{MARK}\\q"}}}}\n',
-    f"{MARK}\n",
 )
 
 
-@pytest.mark.parametrize("command", ["serve", "check"])
-async def test_no_secret_is_in_the_words_about_a_wrong_config(runner, tmp_path, command):
-    wrong = write_config(tmp_path, WRONG, "wrong.yaml")
-    code, out, err = await runner.run(command, "-c", str(wrong))
-    assert code == 1
-    assert len(err.splitlines()) > 10
-    assert traces(out + err) == []
-
-
-async def test_no_secret_is_in_the_words_about_a_config_that_cannot_be_read(runner, tmp_path):
-    paths = [write_config(tmp_path, text, f"unreadable-{number}.yaml") for number, text in enumerate(UNREADABLE)]
-    results = await asyncio.gather(*(runner.run("check", "-c", str(path)) for path in paths))
+async def test_no_secret_is_in_the_words_about_a_config_that_is_wrong_or_cannot_be_read(runner, tmp_path):
+    paths = [write_config(tmp_path, text, f"{number}.yaml") for number, text in enumerate((WRONG, *UNREADABLE))]
+    commands = [("serve" if number % 2 else "check", "-c", str(path)) for number, path in enumerate(paths)]
+    results = await asyncio.gather(*(runner.run(*command) for command in commands))
     assert [code for code, _, _ in results] == [1] * len(paths)
     assert [traces(out + err) for _, out, err in results] == [[]] * len(paths)
+    assert len(results[0][2].splitlines()) > 10
