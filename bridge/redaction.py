@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 4  # characters; shorter ones would blacken ordinary words
 TELLING = 16  # characters of a secret URL's path or query that make it a secret of its own
@@ -50,7 +50,7 @@ def _texts(secret: str) -> set[str]:
         if url.scheme and url.netloc:
             path = f"{url.path}?{url.query}" if url.query else url.path
             texts |= {url.password or "", *(part for part in (path, url.path, url.query) if len(part) >= TELLING)}
-    return texts
+    return texts | {unquote(text) for text in texts}
 
 
 def _written(text: str) -> set[str]:
