@@ -12,6 +12,7 @@ from bridge.alarm import Alarm, State
 from bridge.episode import Given
 from bridge.message import Step
 from bridge.planning import steps_for
+from bridge.record import record
 from bridge.routing import Choice, Route, Routes
 
 Address = tuple[str, Step, str]  # channel, step, the route's name
@@ -28,7 +29,7 @@ class ChannelPlan:
     on_recovered: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Audience:
     """Who is told, the channels that have the episode then, and words where nobody is."""
 

@@ -4,10 +4,12 @@ Nothing here knows what was heard before; that is `bridge.episode`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from bridge.record import record
 
 SEVERITIES = ("", "remind", "warn", "serious")  # rising; empty: the policy grades nothing
 
@@ -42,7 +44,7 @@ class State(StrEnum):
 ENDINGS = frozenset({State.RECOVERED, State.EXPIRED, State.CLOSED, State.REPLACED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Alarm:
     """One alarm as one callback tells it. Texts are stripped; what is absent is empty.
 
@@ -111,7 +113,7 @@ class ReadingKind(StrEnum):
     UNRECOGNISED = "unrecognised"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reading:
     """A body as the sources understand it.
 
@@ -125,7 +127,7 @@ class Reading:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Callback:
     """A callback as it came in: its bytes, when, and what they were understood to say."""
 

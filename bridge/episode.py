@@ -5,11 +5,12 @@ and the first occurrence. An *event* is a change of an episode that somebody may
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from bridge.alarm import State
+from bridge.record import record
 
 
 class Phase(StrEnum):
@@ -31,7 +32,7 @@ class Cause(StrEnum):
     PERSON = "person"  # a button
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Heard:
     """One delivery of an alarm that was taken: how a re-send is known again."""
 
@@ -39,7 +40,7 @@ class Heard:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Given:
     """A channel that was given the episode, and through which route."""
 
@@ -49,7 +50,7 @@ class Given:
     instead_of: str = ""  # the broken channel it took the episode over from
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Episode:
     """One time that an alarm fired. `id` is given by the store; `number` makes the short id."""
 
@@ -81,7 +82,7 @@ class Episode:
 Known = tuple[Episode, ...]  # of one alarm key, oldest first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Event:
     """A change that people may be told of."""
 

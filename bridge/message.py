@@ -1,13 +1,13 @@
 """What goes out: a delivery, its message, and what the platform said to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from bridge.alarm import Alarm, State
 from bridge.episode import Event
+from bridge.record import record
 
 Receipt = Mapping[str, str]  # what a platform says of a message it took; only its channel's file reads it
 
@@ -32,7 +32,7 @@ class DeliveryState(StrEnum):
     DEAD = "dead"  # a dead letter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Delivery:
     """One call that is owed to one channel because of one event."""
 
@@ -50,7 +50,7 @@ class Delivery:
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Message:
     """A rendered message, safe in its channel's dialect.
 
@@ -64,7 +64,7 @@ class Message:
     problem: str = ""  # why the template failed, with file and line; the text is then the plain one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """What a channel is asked to do."""
 
@@ -89,7 +89,7 @@ class Answer(StrEnum):
     GONE = "gone"  # the message to update or answer is not there: post a new one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Verdict:
     """A platform's answer, judged."""
 

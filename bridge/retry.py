@@ -9,11 +9,11 @@
 | broken    | waits, or goes to the fallback channel        | paused, and tried with the oldest now and then |
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
 from bridge.message import Answer, Delivery, DeliveryState, Step, Verdict
+from bridge.record import record
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
@@ -22,7 +22,7 @@ FIRST_PROBE_SECONDS = 300.0  # of a broken channel
 LONGEST_PROBE_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Move:
     """What becomes of a delivery after an attempt."""
 

@@ -4,12 +4,12 @@ For each pair of what is known and what is heard the first row that fits is the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 
 from bridge.alarm import SEVERITIES, Alarm, Status
 from bridge.episode import Episode, Known, Phase
+from bridge.record import record
 
 RESEND = timedelta(days=1)  # how long a delivery is known again
 CLEARLY_LATER = timedelta(minutes=5)  # between moments of which one is a guess, and between uncounted repeats
@@ -57,7 +57,7 @@ class Row(StrEnum):
     UNHEARD = "a recovery of an unknown episode, nothing known that it could end: recovered, not heard of before"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Decision:
     """What an alarm means, and the row that says so.
 

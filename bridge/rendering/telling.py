@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.alarm import Alarm
 from bridge.episode import Event
+from bridge.record import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class RouteView:
     mention: tuple[str, ...] = ()  # for this state; from the config, so Slack prints it as it is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Telling:
     """All that one message says, and to whom. `body` is the callback as received."""
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from bridge.alarm import Alarm, Callback
 from bridge.episode import Episode, Event, Known
 from bridge.message import Delivery, DeliveryState, Receipt, Step, Verdict
+from bridge.record import record
 
 
 class Ids(Protocol):
@@ -37,7 +38,7 @@ class Notices:
     callback_id: int = 0  # the newest of them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Judgement:
     """What follows from one callback, or from the time: all of it is written in one transaction."""
 
@@ -72,7 +73,7 @@ class Judge(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Result:
     """How one attempt ended, and what becomes of its delivery."""
 
