@@ -17,7 +17,7 @@ help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
 run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
-	@exec $(BIN)/python -m bridge serve -c $(CONFIG)
+	@exec $(BIN)/alarm-bridge serve -c $(CONFIG)
 
 test: $(DEVELOPS)  ## every test (ARGS="-k words" for some)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -40,6 +40,13 @@ class Condition:
         self._pauses_at = pauses_at
         self._refused: set[str] = set()  # alarms in a row that got a verdict which may break the channel
         metrics.channel_broken(state.name, state.broken_since is not None)
+        if self.is_broken:
+            log.warning(
+                "the channel is still broken",
+                channel=state.name,
+                reason=state.reason,
+                next_try_seconds=round(max(0.0, self.pause_seconds()), 1),
+            )
 
     @property
     def is_broken(self) -> bool:
@@ -75,7 +82,7 @@ class Condition:
         elif move.breaks:
             await self._break(verdict.said)
         elif move.pauses and (self.is_broken or state.failures + 1 >= self._pauses_at):
-            await self._pause(move.wait_seconds)
+            await self._pause(move.wait_seconds, verdict.said)
         elif move.pauses:
             self.state = replace(state, failures=state.failures + 1)
 
@@ -89,12 +96,17 @@ class Condition:
         if before.paused_until is not EPOCH:
             await self._keep(self.state)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float, reason: str) -> None:
         """Wait as a whole, no less long than others asked for; a broken channel is broken until it takes something."""
         before = self.state
         until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
         failures = before.failures if self.is_broken else before.failures + 1
-        self.state = replace(before, paused_until=max(until, before.paused_until), failures=failures)
+        self.state = replace(
+            before,
+            paused_until=max(until, before.paused_until),
+            failures=failures,
+            reason=before.reason if self.is_broken else reason,
+        )
         await self._keep(self.state)
 
     async def _break(self, reason: str) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 from typing import TextIO
 
@@ -15,6 +17,7 @@ from bridge.check import check_templates
 from bridge.clock import SystemClock
 from bridge.config import Config, Loaded
 from bridge.store import Lock, StoreError
+from bridge.web.settings import Auth
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SAMPLE = "capture-2021-cvm-memory-triggered"
@@ -69,7 +72,8 @@ async def _serve(config: Config, environ: Mapping[str, str], out: TextIO, greeti
 def announce(config: Config, running: Running, greeting: TextIO | None) -> None:
     """Say what listens and where, which channels and routes there are, and what to type next."""
     where = running.listening
-    send = f"alarm-bridge send --url http://{where['callbacks']}{config.server.callback_path} {SAMPLE}"
+    url = f"http://{where['callbacks']}{config.server.callback_path}"
+    send = " ".join([program(), "send", "--url", url, *credentials(config.server.auth), SAMPLE])
     channels = {name: settings.type for name, settings in config.channels.items()}
     routes = [route.name for route in config.routes.all]
     if greeting is None:
@@ -85,7 +89,7 @@ def announce(config: Config, running: Running, greeting: TextIO | None) -> None:
     shown = ", ".join(f"{name} ({kind})" for name, kind in channels.items())
     for line in (
         f"alarm-bridge {__version__}",
-        f"  callbacks  http://{where['callbacks']}{config.server.callback_path}",
+        f"  callbacks  {url}",
         f"  console    {'off' if where['console'] == 'off' else 'http://' + where['console']}",
         f"  channels   {shown or 'none'}",
         f"  routes     {', '.join(routes) or 'none'}; otherwise {', '.join(config.default_channels) or 'nowhere'}",
@@ -93,3 +97,16 @@ def announce(config: Config, running: Running, greeting: TextIO | None) -> None:
         f"  {send}",
     ):
         print(line, file=greeting, flush=True)
+
+
+def program() -> str:
+    """Give what to type to run this program again."""
+    called = sys.argv[0]
+    return called if Path(called).name == "alarm-bridge" else f"{sys.executable} -m bridge"
+
+
+def credentials(auth: Auth | None) -> tuple[str, ...]:
+    """Give the option that `send` needs, without the secret itself."""
+    if auth is None:
+        return ()
+    return ("--token", "TOKEN") if auth.tokens else ("--user", f"{auth.basic[0].username}:PASSWORD")

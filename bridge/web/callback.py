@@ -158,9 +158,9 @@ def log_callback(reading: Reading, judgement: Judgement) -> None:
         alarm=short_id(judgement.number),
         policy=alarm.policy_name,
         subject=alarm.subject,
-        object=alarm.object_id,
+        object=alarm.object_name or alarm.object_id,
         session=reading.session_id,
-        channels=[delivery.channel for delivery in judgement.deliveries],
+        channels=list(dict.fromkeys(delivery.channel for delivery in judgement.deliveries)),
         reason=judgement.reason,
     )
 
