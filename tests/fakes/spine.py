@@ -121,7 +121,7 @@ async def a_spine(
             environ={},
             out=out,
         )
-        all_workers = dict(change(made, outbox))
+        all_workers = dict(await asyncio.to_thread(change, made, outbox))
         writer.on_work = lambda written: hand_out(all_workers, written)
         stack.push_async_callback(_stop, all_workers.values())
         if workers:

@@ -1,0 +1,164 @@
+"""Channels that take nothing until somebody mends them: trials, restarts, and the channel that takes over."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from bridge.message import Answer
+from tests.fakes.endpoint import Behaviour, serve_endpoint
+from tests.fakes.scripted import SENT, Scripted, a_verdict, in_turn, scripted
+from tests.fakes.spine import a_body, a_spine
+from tests.fakes.virtual import virtual
+
+BROKEN = a_verdict(Answer.BROKEN)
+ONE = """
+server: {auth: off}
+channels: {tickets: {type: webhook, url: "http://127.0.0.1:9/", timeout: %s}}
+default_channels: [tickets]
+"""
+TWO = """
+server: {auth: off}
+channels:
+  ops: {type: slack, token: xoxb-made-up, channel: "#ops", fallback: here}
+  here: {type: webhook, url: "http://127.0.0.1:9/"}
+  other: {type: terminal}
+routes: [{match: {}, channels: [%s], repeat_interval: %s}]
+default_channels: [ops, here]
+"""
+
+
+def of(number, session="a", **changes):
+    return a_body(sessionId=session, object={"dimensions": {"unInstanceId": f"ins-{number}"}}, **changes)
+
+
+def recovery(number, session="r"):
+    return of(number, session, alarmStatus="0", durationTime=60, recoverTime="2021-05-11 20:32:00")
+
+
+async def take(spine, *bodies):
+    return await asyncio.gather(*(spine.take(body) for body in bodies))
+
+
+def broken(spine, name="tickets"):
+    return f'alarm_bridge_channel_broken{{channel="{name}"}} 1.0' in spine.metrics.text().decode()
+
+
+@virtual
+async def test_a_broken_channel_is_tried_with_one_message_after_5_minutes_then_10_up_to_an_hour(tmp_path, clock):
+    channel = Scripted(clock, lambda _: BROKEN)
+    async with a_spine(tmp_path, ONE % "10s", clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await take(spine, *(of(number) for number in range(20)))
+        await spine.settle(5 * 3600)
+        first, *trials = [list(group) for _, group in itertools.groupby(channel.times, lambda at: int(at // 60))]
+        assert len(first) <= 4
+        assert [len(trial) for trial in trials] == [1] * len(trials)
+        times = [first[0], *(at for (at,) in trials)]
+        waits = [round(later - earlier) for earlier, later in itertools.pairwise(times)]
+        assert waits == [300, 600, 1200, 2400, 3600, 3600, 3600]
+        assert len({call.delivery_id for call in channel.calls[len(first) :]}) == 1
+        assert broken(spine)
+        channel.answers = lambda _: SENT
+        await spine.settle(3600)
+        assert not broken(spine)
+        assert spine.rows("SELECT state, count(*) FROM deliveries GROUP BY 1") == [("sent", 20)]
+        assert [line["event"] for line in spine.logs if line["event"].startswith("the channel")][
+            -1
+        ] == "the channel is mended"
+
+
+@virtual
+async def test_a_restart_neither_hammers_a_broken_channel_nor_forgets_that_it_is_broken(tmp_path, clock):
+    channel = Scripted(clock, lambda _: BROKEN)
+    for count in (1, 1, 2, 2):
+        async with a_spine(tmp_path, ONE % "10s", clock, change=scripted(clock, {"tickets": channel})) as spine:
+            if not channel.calls:
+                await take(spine, of(1))
+            await spine.settle(140)
+            assert (len(channel.calls), broken(spine)) == (count, True)
+    assert channel.times == pytest.approx([0, 300], abs=1)
+
+
+@virtual
+async def test_a_pause_of_a_chat_survives_a_restart(tmp_path, clock):
+    channel = Scripted(clock, in_turn(a_verdict(Answer.RETRY, after_seconds=100)))
+    text = TWO % ("ops", "0s")
+    for count in (1, 2):
+        async with a_spine(tmp_path, text, clock, change=scripted(clock, {"ops": channel})) as spine:
+            if not channel.calls:
+                await take(spine, of(1))
+            await spine.settle(60)
+            assert len(channel.calls) == count
+    assert channel.times == pytest.approx([0, 100], abs=1)
+
+
+@virtual
+async def test_a_broken_channel_whose_settings_changed_is_tried_at_once(tmp_path, clock):
+    channel = Scripted(clock, lambda _: BROKEN)
+    async with a_spine(tmp_path, ONE % "10s", clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await take(spine, of(1))
+        await spine.settle(10)
+        assert broken(spine)
+    channel.answers = lambda _: SENT
+    async with a_spine(tmp_path, ONE % "11s", clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await spine.settle(1)
+        assert spine.rows("SELECT state FROM deliveries") == [("sent",)]
+        assert not broken(spine)
+
+
+@virtual
+async def test_403_for_three_alarms_in_a_row_breaks_the_channel_and_the_third_is_not_lost(tmp_path, clock):
+    async with serve_endpoint() as endpoint:
+        text = (ONE % "10s").replace("http://127.0.0.1:9/", endpoint.url())
+        async with a_spine(tmp_path, text, clock) as spine:
+            endpoint.next.extend(Behaviour(status=status) for status in (403, 200, 403, 403, 403))
+            for number in range(1, 6):
+                await take(spine, of(number))
+                await spine.settle(1)
+            assert [state for (state,) in spine.rows("SELECT state FROM deliveries ORDER BY id")] == [
+                "dead", "sent", "dead", "dead", "waiting"
+            ]  # fmt: skip
+            assert broken(spine)
+            await spine.settle(300)
+            assert spine.rows("SELECT state FROM deliveries ORDER BY id")[-1] == ("sent",)
+            assert not broken(spine)
+
+
+@pytest.mark.parametrize("status", [301, 302, 401, 404, 405, 407, 410])
+@virtual
+async def test_these_answers_break_the_channel_at_once(status, tmp_path, clock):
+    async with serve_endpoint() as endpoint:
+        text = (ONE % "10s").replace("http://127.0.0.1:9/", endpoint.url())
+        endpoint.always = Behaviour(status=status, headers={"Location": "http://127.0.0.1:9/"})
+        async with a_spine(tmp_path, text, clock) as spine:
+            await take(spine, of(1))
+            await spine.settle(250)
+            assert len(endpoint.received) == 1
+            assert broken(spine)
+            assert spine.rows("SELECT state FROM deliveries") == [("waiting",)]
+
+
+# the channel that takes over
+
+
+@virtual
+async def test_a_fallback_takes_the_trigger_and_gets_the_ending(tmp_path, clock):
+    ops, here = Scripted(clock, lambda _: BROKEN), Scripted(clock)
+    async with a_spine(
+        tmp_path, TWO % ("ops", "0s"), clock, change=scripted(clock, {"ops": ops, "here": here}, rate=None)
+    ) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        await take(spine, of(1, "b", durationTime=600))
+        await take(spine, of(2))
+        await spine.settle(5)
+        assert here.told() == ["triggered 1", "repeat 1", "triggered 2"]
+        ops.answers = lambda _: SENT
+        await spine.settle(400)
+        await take(spine, recovery(1), recovery(2))
+        await spine.settle(5)
+        assert here.told() == ["triggered 1", "repeat 1", "triggered 2", "recovered 1", "recovered 2"]
+        assert ops.told() == ["triggered 1"]
+        assert spine.rows("SELECT DISTINCT note FROM deliveries WHERE state = 'moved'") == [
+            ("ops is broken: it said broken",)
+        ]
