@@ -1,14 +1,17 @@
 """docs/templates.md: every name is explained, and every example prints what it says."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from bridge.alarm import State
-from bridge.rendering import ChannelView, Renderer, RouteView
+from bridge.rendering import ChannelView, Renderer, RouteView, builtin_templates
 from bridge.rendering.draft import MAX_DEPTH, MAX_OUTPUT, MAX_STEPS
 from bridge.rendering.filters import filters
 from bridge.rendering.library import MAX_SOURCE
@@ -16,7 +19,8 @@ from bridge.rendering.sandbox import MAX_RANGE
 from bridge.rendering.view import AlarmView
 from tests.test_rendering_support import builtin, rendered, telling_of, write
 
-PAGE = Path(__file__).parent.parent.joinpath("docs", "templates.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT.joinpath("docs", "templates.md").read_text("utf-8")
 EXAMPLE = re.compile(r"```jinja templates/(\S+)\n(.*?)```\n\n```(\w+)\n(.*?)```", re.DOTALL)
 ROUTE = {
     "name": "cvm",
@@ -40,6 +44,23 @@ def test_each_example_prints_what_stands_beside_it(example, tmp_path):
         assert message.payload == json.loads(output)
     else:
         assert message.text == output.rstrip("\n")
+
+
+def test_the_commands_show_where_the_built_in_templates_are_and_copy_one(tmp_path):
+    show, copy = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(script):
+        environ = {"PATH": path, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(
+            ["sh", "-ec", script], cwd=tmp_path, env=environ, capture_output=True, check=True, text=True
+        )
+        return ran.stdout
+
+    assert run(show) == f"{builtin_templates()}\n"
+    assert run(copy) == ""
+    copied = tmp_path / "templates" / "terminal" / "triggered.txt.j2"
+    assert copied.read_text() == (builtin_templates() / "terminal" / "triggered.txt.j2").read_text()
 
 
 def test_there_are_examples_of_every_format():
