@@ -30,6 +30,7 @@ from bridge.routing import Routes, RouteSettings
 from bridge.settings import ChannelSettings, Language, PositiveDuration, Record, Timezone
 from bridge.web.settings import ConsoleSettings, ServerSettings
 
+SQLITE = re.compile(r"sqlite:///([^?#]+)")
 CHANNEL_NAME = re.compile(r"\w[\w.-]{0,63}")
 
 
@@ -37,7 +38,7 @@ def _store(value: object) -> object:
     text = value if isinstance(value, str) else ""
     if text.startswith("postgres"):
         raise ValueError("PostgreSQL comes later; use sqlite:///FILE")
-    if not re.fullmatch(r"sqlite:///[^?#]+", text):
+    if not SQLITE.fullmatch(text):
         raise ValueError("must be sqlite:///FILE, the path of a file")
     return text
 
@@ -201,4 +202,4 @@ def _assembled(
     )
 
 
-__all__ = ["Config", "ConfigError", "Loaded", "Problem", "TopSettings", "load"]
+__all__ = ["SQLITE", "Config", "ConfigError", "Loaded", "Problem", "TopSettings", "load"]

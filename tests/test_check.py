@@ -1,5 +1,6 @@
 """`check`: every mistake in the config and its templates at once, each once, and no secret among the words."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,40 @@ def test_files_are_named_as_the_config_was(check_files, tmp_path):
     check_files(TERMINAL, {"terminal/closed.txt.j2": "{{ x }}"})
     report = check(tmp_path / "config.yaml", {})
     assert [problem.file for problem in report.problems] == [f"{tmp_path}/templates/terminal/closed.txt.j2"]
+
+
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [
+        ("nowhere/a.db", "the folder {here}/nowhere does not exist: make it, or name another one"),
+        ("/nowhere/at/all.db", "the folder /nowhere/at does not exist: make it, or name another one"),
+        ("config.yaml/a.db", "{here}/config.yaml is no folder"),
+        ("config.yaml/a/b.db", "the folder {here}/config.yaml/a does not exist: make it, or name another one"),
+        ("../" + "x" * 300, "{here}/../" + "x" * 300 + " cannot be used: file name too long"),
+        (".", "{here} is a folder; the store is a file"),
+    ],
+)
+def test_a_store_that_cannot_be_there_is_said_in_its_line(check_files, tmp_path, store, words):
+    problems, _ = check_files(f"{TERMINAL}store: sqlite:///{store}\n")
+    assert problems == [f"config.yaml:7:1: store: {words.format(here=tmp_path)}"]
+    assert [each.name for each in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_folder_or_file_that_this_user_may_not_write_is_said(check_files, tmp_path, monkeypatch):
+    denied = set()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in denied and allowed(path, mode))
+    file = tmp_path / "alarm-bridge.db"
+    file.touch()
+    assert check_files(TERMINAL) == ([], [])
+    denied.add(file)
+    assert check_files(TERMINAL)[0] == [f"config.yaml:1:1: store: this user may not write {file}"]
+    denied.add(tmp_path)
+    assert check_files(TERMINAL)[0] == [f"config.yaml:1:1: store: this user may not write in the folder {tmp_path}"]
+
+
+def test_a_store_that_is_none_is_complained_of_once_and_other_mistakes_do_not_hide_where_it_is(check_files):
+    problems, _ = check_files(f"{TERMINAL}store: sqlite:///nowhere/?x\n")
+    assert problems == ["config.yaml:7:1: store: must be sqlite:///FILE, the path of a file"]
+    problems, _ = check_files(f"{TERMINAL}store: sqlite:////nowhere/at/all.db\nx: 1\n")
+    assert [problem.split(": ")[1] for problem in problems] == ["store", "x"]

@@ -1,6 +1,6 @@
 """All that can be known without serving: the config, and every template with every sample in every state.
 
-1. The config is read; each of its mistakes is a problem.
+1. The config is read; each of its mistakes is a problem, and so is a store that cannot be where it puts it.
 2. Each channel, with each route that leads to it, renders every built-in sample in every state, with
    strict undefined; so does each set of the user's own templates, in use or not.
 3. What was rendered is held against the platform's limits.
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.check.place import check_place
 from bridge.check.templates import misnamed, render_all
 from bridge.check.uses import uses_of, uses_of_sets
 from bridge.config import Config, ConfigError, Problem, load
@@ -30,14 +31,18 @@ class Report:
 
 def check(path: Path, environ: Mapping[str, str]) -> Report:
     """Check a config and its templates; whatever is wrong is in the report."""
+    placed = check_place(path, environ)
     try:
         loaded = load(path, environ)
     except ConfigError as error:
         below = list(render_all(error.templates, uses_of_sets(error.templates), path.parent))
         doubts = (*error.warnings, *misnamed(error.templates, path.parent))
-        return Report(problems=tuple(in_order([*error.problems, *below])), warnings=tuple(in_order(doubts)))
+        return Report(problems=tuple(in_order([*error.problems, *placed, *below])), warnings=tuple(in_order(doubts)))
     found = check_templates(loaded.config)
-    return Report(problems=found.problems, warnings=tuple(in_order([*loaded.warnings, *found.warnings])))
+    return Report(
+        problems=tuple(in_order([*placed, *found.problems])),
+        warnings=tuple(in_order([*loaded.warnings, *found.warnings])),
+    )
 
 
 def check_templates(config: Config) -> Report:
