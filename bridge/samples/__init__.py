@@ -5,7 +5,9 @@ from importlib.resources import files
 
 def names() -> list[str]:
     """Give the samples' names, sorted."""
-    return sorted(entry.name.removesuffix(".json") for entry in files(__name__).iterdir() if entry.name.endswith(".json"))
+    return sorted(
+        entry.name.removesuffix(".json") for entry in files(__name__).iterdir() if entry.name.endswith(".json")
+    )
 
 
 def body(name: str) -> bytes:

@@ -1,7 +1,8 @@
 """The record of what happened: one database, one writer."""
 
 from bridge.store.opening import Lock, open_store
-from bridge.store.store import PAGE, Job, Store, Work, Written
+from bridge.store.reading import PAGE
+from bridge.store.store import Job, Store, Work, Written
 from bridge.store.work import (
     ChannelState,
     Ids,

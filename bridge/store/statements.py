@@ -18,8 +18,19 @@ IS_WORK = deliveries.c.state.in_([literal_column("'waiting'"), literal_column("'
 
 # The upper half -------------------------------------------------------------------------------------
 
-known_episodes = (  # what is known of the alarms of a batch
-    select(episodes).where(episodes.c.key.in_(bindparam("keys", expanding=True))).order_by(episodes.c.started_at)
+MOST_KNOWN = 300  # episodes of one alarm that are looked at: one every 5 minutes for a day has 288
+newest_episodes = (
+    select(
+        episodes.c.id,
+        func.row_number().over(partition_by=episodes.c.key, order_by=episodes.c.id.desc()).label("place"),
+    )
+    .where(episodes.c.key.in_(bindparam("keys", expanding=True)))
+    .subquery()
+)
+known_episodes = (  # what is known of the alarms of a batch, without what is too old to matter
+    select(episodes)
+    .where(episodes.c.id.in_(select(newest_episodes.c.id).where(newest_episodes.c.place <= MOST_KNOWN)))
+    .order_by(episodes.c.started_at)
 )
 add_callback = insert(callbacks)
 add_episode = insert(episodes)

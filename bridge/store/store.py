@@ -5,7 +5,7 @@ Where that fails on somebody's data, each is written alone, and a callback that 
 as unrecognised: a neighbour never pays for it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -22,13 +22,13 @@ from bridge.store import rows, statements
 from bridge.store.facts import read_notices, receiving_seconds, write_fact, write_notices
 from bridge.store.failures import raise_if_unavailable
 from bridge.store.ids import Sequence as IdSequence
-from bridge.store.lower import read_channel_states, read_message, read_queues, write_channel, write_results
+from bridge.store.lower import write_channel, write_results
 from bridge.store.prepared import Writes
+from bridge.store.reading import Reads
 from bridge.store.recording import bare, callback_row, folded, keys_of, unreadable
 from bridge.store.retention import prune
-from bridge.store.work import ChannelState, Judge, Judgement, Notices, Queues, Result, Told
+from bridge.store.work import ChannelState, Judge, Judgement, Notices, Result
 
-PAGE = 200  # deliveries read at once
 EXPIRING = 100  # episodes judged in one transaction
 
 log = structlog.get_logger()
@@ -64,13 +64,13 @@ class Engines:
     reading: Engine
 
 
-class Store:
+class Store(Reads):
     """One database."""
 
     def __init__(self, engines: Engines, clock: Clock, random: Random) -> None:
+        super().__init__(engines.reading)
         self._writing = engines.writing
         self._at_once = engines.at_once
-        self._reading = engines.reading
         self._clock = clock
         self._writes = Writes(engines.writing.dialect)
         with self._transaction() as connection:
@@ -244,32 +244,6 @@ class Store:
         """Make the job that deletes one batch of what is older, and gives how much it was."""
         at = milliseconds(before)
         return lambda connection: prune(connection, before=self.ids.at(at), before_at=at)
-
-    def waiting(self, channel: str, after: int) -> list[Any]:
-        """Read one page of a channel's queue, in order."""
-        with self._reading.connect() as connection:
-            values = {"channel": channel, "after": after, "most": PAGE}
-            return [rows.delivery_of(row) for row in connection.execute(statements.waiting_deliveries, values)]
-
-    def message(self, episode_id: int, channel: str) -> Told | None:
-        """Read the newest message of an episode in a channel."""
-        with self._reading.connect() as connection:
-            return read_message(connection, episode_id, channel)
-
-    def channel_states(self) -> Mapping[str, ChannelState]:
-        """Read what is remembered of each channel."""
-        with self._reading.connect() as connection:
-            return read_channel_states(connection)
-
-    def queues(self) -> Queues:
-        """Count what waits for each channel."""
-        with self._reading.connect() as connection:
-            return read_queues(connection)
-
-    def open_alarms(self) -> int:
-        """Count the episodes that are open."""
-        with self._reading.connect() as connection:
-            return int(connection.execute(statements.open_episodes).scalar_one())
 
     def _transaction(self) -> Any:
         return self._writing.begin()

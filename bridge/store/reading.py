@@ -1,0 +1,45 @@
+"""What can be read of the store, by whatever thread: readers hold nobody up."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Engine
+
+from bridge.message import Delivery
+from bridge.store import rows, statements
+from bridge.store.lower import read_channel_states, read_message, read_queues
+from bridge.store.work import ChannelState, Queues, Told
+
+PAGE = 200  # deliveries read at once
+
+
+class Reads:
+    """The verbs that only read; SQLAlchemy's errors come through."""
+
+    def __init__(self, reading: Engine) -> None:
+        self._reading = reading
+
+    def waiting(self, channel: str, after: int) -> list[Delivery]:
+        """Read one page of a channel's queue, in order."""
+        with self._reading.connect() as connection:
+            values = {"channel": channel, "after": after, "most": PAGE}
+            return [rows.delivery_of(row) for row in connection.execute(statements.waiting_deliveries, values)]
+
+    def message(self, episode_id: int, channel: str) -> Told | None:
+        """Read the newest message of an episode in a channel."""
+        with self._reading.connect() as connection:
+            return read_message(connection, episode_id, channel)
+
+    def channel_states(self) -> Mapping[str, ChannelState]:
+        """Read what is remembered of each channel."""
+        with self._reading.connect() as connection:
+            return read_channel_states(connection)
+
+    def queues(self) -> Queues:
+        """Count what waits for each channel."""
+        with self._reading.connect() as connection:
+            return read_queues(connection)
+
+    def open_alarms(self) -> int:
+        """Count the episodes that are open."""
+        with self._reading.connect() as connection:
+            return int(connection.execute(statements.open_episodes).scalar_one())
