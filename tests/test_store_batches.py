@@ -15,6 +15,7 @@ from bridge.lifecycle import Row
 from bridge.message import Answer, DeliveryState, Verdict
 from bridge.store import Result, StoreUnavailable
 from bridge.store.rows import clean
+from bridge.store.statements import MOST_KNOWN
 from tests.fakes.spine import a_body, a_spine
 from tests.fakes.virtual import virtual
 
@@ -287,3 +288,27 @@ async def test_a_delivery_is_read_back_as_it_was_made(tmp_path, clock):
         made = judgement.deliveries[0]
         assert made.body == a_body(alarmLevel="Serious")
         assert read == replace(made, alarm=None)
+
+
+@virtual
+async def test_of_an_alarm_with_very_many_episodes_the_newest_are_known(tmp_path, clock):
+    """Events without an end make an episode each: a month of them must not be read for every callback."""
+    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
+        await spine.take(a_body(sessionId="0", firstOccurTime="2021-05-01 00:00:00", alarmStatus="-"))
+        columns = [row[1] for row in spine.rows("PRAGMA table_info(episodes)")]
+        copied = ", ".join(
+            {"id": "id + n", "number": "number + n", "started_at": "started_at + n"}.get(one, one) for one in columns
+        )
+        execute(
+            spine,
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000) "
+            f"INSERT INTO episodes SELECT {copied} FROM episodes, numbers",
+        )
+    clock.shift += timedelta(hours=1)
+    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
+        callbacks = [spine.read(a_body(sessionId="new", alarmStatus="-"))]
+        with spine.store._reading.connect() as connection:
+            (known,) = (await asyncio.to_thread(spine.store._known, connection, callbacks)).values()
+        assert [one.number for one in known] == list(range(1001 - MOST_KNOWN + 1, 1002))
+        assert (await spine.take(a_body(sessionId="new", alarmStatus="-"))).outcome == "triggered"
+        assert (await spine.take(a_body(sessionId="again", alarmStatus="-"))).outcome == "duplicate"
