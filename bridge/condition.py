@@ -100,13 +100,11 @@ class Condition:
         """Wait as a whole, no less long than others asked for; a broken channel is broken until it takes something."""
         before = self.state
         until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
-        failures = before.failures if self.is_broken else before.failures + 1
-        self.state = replace(
-            before,
-            paused_until=max(until, before.paused_until),
-            failures=failures,
-            reason=before.reason if self.is_broken else reason,
-        )
+        if self.is_broken:
+            failures, reason = before.failures, before.reason
+        else:
+            failures = before.failures + 1
+        self.state = replace(before, paused_until=max(until, before.paused_until), failures=failures, reason=reason)
         await self._keep(self.state)
 
     async def _break(self, reason: str) -> None:

@@ -15,6 +15,7 @@ from random import Random
 from bridge.message import Answer, Delivery, DeliveryState, Step, Verdict
 from bridge.record import record
 
+AT_ONCE = 10  # attempts for which a platform that says "at once" is taken at its word
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 JITTER = 0.1  # of the wait, either way
@@ -55,9 +56,11 @@ def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: 
         again = verdict.plain_helps and not delivery.plain
         state = DeliveryState.WAITING if again else DeliveryState.DEAD
         return Move(state=state, step=delivery.step, plain=again or delivery.plain, note=verdict.said)
-    wait = verdict.after_seconds
+    wait, failures = verdict.after_seconds, delivery.attempts + 1
     if wait is None:
-        wait = backoff_seconds(delivery.attempts + 1, random)
+        wait = backoff_seconds(failures, random)
+    elif not wait and failures > AT_ONCE:
+        wait = backoff_seconds(failures - AT_ONCE, random)
     return Move(
         state=DeliveryState.WAITING,
         wait_seconds=wait,

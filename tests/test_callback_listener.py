@@ -456,6 +456,27 @@ async def test_a_body_that_trickles_is_given_up_after_4_seconds_in_all(tmp_path,
 
 
 @virtual
+async def test_a_slow_body_leaves_less_time_to_the_store_so_that_the_answer_comes_before_tencent_gives_up(
+    tmp_path, clock
+):
+    async def record(callback):
+        await clock.sleep(3600)
+
+    async with a_listener(tmp_path, clock, record=record) as bridge:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bridge.port)
+        begun = clock.monotonic()
+        whole = request("POST", "/callback", BODY)
+        writer.write(whole[:-1])
+        await clock.sleep(3.9)
+        writer.write(whole[-1:])
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 503")
+        assert clock.monotonic() - begun == pytest.approx(4.5, abs=0.05)
+        assert b'"retCode": 1' in await reader.readuntil(b"}")
+        assert bridge.spine.logged("callback")[-1]["reason"] == "body and store together took too long"
+        writer.close()
+
+
+@virtual
 async def test_a_sender_that_goes_away_within_the_body_leaves_nothing_behind(tmp_path, clock):
     async with a_listener(tmp_path, clock) as bridge:
         _, writer = await asyncio.open_connection("127.0.0.1", bridge.port)

@@ -73,6 +73,7 @@ async def test_a_chat_pauses_as_a_whole_when_a_message_fails_and_remembers_it():
     assert await ops.hear(Answer.AMBIGUOUS, attempts=1) == 2
     assert [state.failures for state in ops.kept] == [1, 2]
     assert ops.kept[-1].paused_until == START + timedelta(seconds=2)
+    assert ops.kept[-1].reason == "it said ambiguous"
     assert not ops.is_broken
 
 

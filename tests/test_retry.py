@@ -40,6 +40,15 @@ def test_unless_the_platform_says_how_long_the_wait_doubles_with_each_attempt(an
     assert max(waits) <= 300
 
 
+def test_a_platform_that_says_at_once_for_ever_is_taken_at_its_word_ten_times():
+    waits = [
+        move(Answer.RETRY, delivery=a_delivery(attempts=count), after_seconds=0).wait_seconds for count in range(13)
+    ]
+    assert waits[:10] == [0] * 10
+    assert waits[10:] == pytest.approx([1, 2, 4], rel=0.1)
+    assert move(Answer.RETRY, delivery=a_delivery(attempts=50), after_seconds=5).wait_seconds == 5
+
+
 def test_waits_are_not_all_alike():
     random = Random(1)
     waits = {backoff_seconds(1, random) for _ in range(50)}

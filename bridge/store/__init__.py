@@ -16,10 +16,11 @@ from bridge.store.work import (
     StoreUnavailable,
     Told,
 )
-from bridge.store.writer import Overloaded, Writer
+from bridge.store.writer import WAIT_SECONDS, Overloaded, Writer
 
 __all__ = [
     "PAGE",
+    "WAIT_SECONDS",
     "ChannelState",
     "Ids",
     "Job",

@@ -17,11 +17,12 @@ from bridge.alarm import Callback, Reading, ReadingKind
 from bridge.clock import Clock, stored
 from bridge.episode import short_id
 from bridge.metrics import Metrics
-from bridge.store import Judgement, StoreError
+from bridge.store import WAIT_SECONDS, Judgement, StoreError
 from bridge.web.credentials import Credentials
 from bridge.web.settings import ServerSettings
 
 BODY_SECONDS = 4.0  # for the whole body: half a body would stay open for ever
+ANSWER_SECONDS = 4.5  # for body and store together
 
 log = structlog.get_logger()
 Record = Callable[[Callback], Awaitable[Judgement]]
@@ -76,7 +77,7 @@ class CallbackListener:
             return self._failed(400, "the body is not encoded as its headers say")
         except ConnectionError:
             return self._failed(400, "the connection was lost within the body")
-        answer = await self._taken(body)
+        answer = await self._taken(body, begun)
         self._metrics.acknowledged(self._clock.monotonic() - begun)
         return answer
 
@@ -98,21 +99,30 @@ class CallbackListener:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
 
-    async def _taken(self, body: bytes) -> web.Response:
+    async def _taken(self, body: bytes, begun: float) -> web.Response:
         received_at = stored(self._clock.now())
         self._metrics.last_callback(received_at.timestamp())
         reading = sources.read(body, received_at)
         try:
-            judgement = await self._record(Callback(body=body, received_at=received_at, reading=reading))
-        except StoreError as error:
+            judgement = await self._recorded(Callback(body=body, received_at=received_at, reading=reading), begun)
+        except (StoreError, TimeoutError) as error:
             self._metrics.callback("failed")
-            log.warning("callback", outcome="failed", reason=str(error))
+            reason = str(error) or "body and store together took too long"
+            log.warning("callback", outcome="failed", reason=reason)
             return _answer(503, reading.session_id, 1, "the store cannot take it now: send it again")
         self._metrics.callback(judgement.outcome)
         log_callback(reading, judgement)
         if self._code and reading.kind is ReadingKind.VERIFICATION and b'"msg"' in body:
             return web.Response(text=self._code)
         return _answer(200, reading.session_id, 0, kept(reading, judgement))
+
+    async def _recorded(self, callback: Callback, begun: float) -> Judgement:
+        """Store it, in the time that a slow body left; raise StoreError or TimeoutError."""
+        left = begun + ANSWER_SECONDS - self._clock.monotonic()
+        if left > WAIT_SECONDS:  # the store's own limit comes first
+            return await self._record(callback)
+        async with asyncio.timeout(left):
+            return await self._record(callback)
 
     def _may_come_in(self, request: web.Request) -> bool:
         if self._credentials.everybody:
