@@ -150,6 +150,8 @@ def test_mistakes_in_the_config_do_not_hide_those_in_templates(check_files):
         ("closed.j2", "; the formats are json, mrkdwn, slack.json, txt"),
         ("closed.html.j2", "; the formats are json, mrkdwn, slack.json, txt"),
         ("closed.de.txt.j2", "; the languages are en and zh"),
+        ("closed.txt", "; templates end in .j2"),
+        ("closed.txt.jinja2", "; templates end in .j2"),
     ],
 )
 def test_a_file_that_is_nearly_a_messages_is_warned_of(check_files, name, hint):
@@ -157,6 +159,62 @@ def test_a_file_that_is_nearly_a_messages_is_warned_of(check_files, name, hint):
         TERMINAL, {f"terminal/{name}": "x", "terminal/layout.j2": "", "terminal/closed.en.txt.j2": "x"}
     )
     assert warnings == [f"templates/terminal/{name}: no message will ever use a file of this name{hint}"]
+
+
+def test_a_file_outside_of_every_set_is_warned_of_but_not_what_others_may_include_nor_notes(check_files):
+    files = ("closed.txt.j2", "foot.j2", "README.md", ".gitkeep", "terminal/.closed.swp")
+    _, warnings = check_files(TERMINAL, dict.fromkeys(files, "x"))
+    assert warnings == [
+        "templates/closed.txt.j2: no message will ever use a file of this name; it belongs in a set: SET/closed.txt.j2"
+    ]
+
+
+def test_a_set_that_nothing_names_is_warned_of_with_the_nearest_name(check_files):
+    config = TERMINAL.replace("terminal\n", "terminal\n    template: night\n")
+    config += "routes:\n  - {match: {product: cvm}, channels: [here], template: cvm}\n"
+    sets = ("night", "cvm", "nigth", "terminl", "spare", "slack_webhook", "base")
+    files = {f"{name}/closed.txt.j2": "x" for name in sets} | {"macros/text.txt": "", "macros/x.j2": ""}
+    files["cvm/closed.txt.j2"] = '{% include "base/closed.txt.j2" %}'
+    _, warnings = check_files(config, files)
+    said = "no channel or route names this set of templates"
+    assert warnings == [
+        "templates/macros/text.txt: no message will ever use a file of this name; templates end in .j2",
+        f'templates/nigth: {said}; did you mean "night"?',
+        f"templates/spare: {said}",
+        f'templates/terminl: {said}; did you mean "terminal"?',
+    ]
+
+
+def test_english_where_the_language_is_zh_and_a_chinese_message_is_built_in_is_warned_of(check_files):
+    config = TERMINAL.replace("terminal\n", "terminal\n    language: zh\n    template: cvm\n") + (
+        "routes:\n  - {match: {product: cvm}, channels: [here], template: night}\n"
+    )
+    _, warnings = check_files(
+        config,
+        {
+            "terminal/closed.txt.j2": "closed",
+            "cvm/recovered.en.txt.j2": "recovered",
+            "cvm/repeat.txt.j2": "repeat",
+            "night/triggered.txt.j2": "triggered",
+            "cvm/triggered.txt.j2": "触发",
+            "cvm/expired.txt.j2": '{% extends "terminal/layout.zh.j2" %}',
+            "cvm/replaced.txt.j2": "replaced",
+            "cvm/replaced.zh.txt.j2": "replaced",
+        },
+    )
+    assert warnings == [
+        f"templates/{name}.txt.j2: channels.here: the language is zh, and there is no {state}.zh.txt.j2 beside it; "
+        f"terminal/{state}.zh.txt.j2 is built in"
+        for name, state in (
+            ("cvm/repeat", "repeat"),
+            ("night/triggered", "triggered"),
+            ("terminal/closed", "closed"),
+        )
+    ]
+
+
+def test_english_is_what_is_wanted_unless_the_language_is_zh(check_files):
+    assert check_files(TERMINAL, {"terminal/closed.txt.j2": "closed"}) == ([], [])
 
 
 def test_templates_that_run_away_are_found_in_bounded_time(check_files):

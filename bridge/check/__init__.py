@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.check.files import doubtful_files, misnamed
 from bridge.check.place import check_place
-from bridge.check.templates import misnamed, render_all
+from bridge.check.templates import render_all
 from bridge.check.uses import uses_of, uses_of_sets
 from bridge.config import Config, ConfigError, Problem, load
 from bridge.configuration.problems import in_order
@@ -49,4 +50,4 @@ def check_templates(config: Config) -> Report:
     """Check the templates of a config that is right: those in use, and the user's own."""
     uses = [*uses_of(config), *uses_of_sets(config.templates)]
     problems = render_all(config.templates, uses, config.file.parent)
-    return Report(problems=tuple(in_order(problems)), warnings=tuple(misnamed(config.templates, config.file.parent)))
+    return Report(problems=tuple(in_order(problems)), warnings=tuple(doubtful_files(config)))

@@ -1,12 +1,11 @@
 """Templates, rendered with every sample in every state; a mistake has the template's own file and line."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.alarm import State
-from bridge.channels import KINDS
+from bridge.check.files import shown
 from bridge.check.limits import refusal
 from bridge.check.situations import Situation, situations
 from bridge.check.uses import Use
@@ -19,7 +18,6 @@ from bridge.rendering.view import AlarmView
 
 NAMES = ("alarm", "state", "route", "channel", "delivery_id", "event_id", "callback")  # what a template is given
 PLACE = re.compile(r"(.*?):(\d+): (.*)", re.DOTALL)
-LANGUAGES = ("en", "zh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +41,6 @@ def render_all(own: Path | None, uses: Iterable[Use], below: Path) -> list[Probl
         for situation in told:
             trial.render(use, situation)
     return list(trial.problems.values())
-
-
-def misnamed(own: Path | None, below: Path) -> Iterator[Problem]:
-    """Warn of files whose names are nearly, but not quite, those of messages."""
-    for file in sorted(own.glob("*/*.j2")) if own else ():
-        hint = _misnamed(*file.name.removesuffix(".j2").split(".", 1))
-        if hint:
-            text = f"no message will ever use a file of this name{hint}"
-            yield Problem(file=_shown(str(file), own, below), text=text)
-
-
-def _misnamed(state: str, rest: str = "") -> str:
-    """Say what the name should be; empty where it is right, or no message's at all (layout.j2)."""
-    forms = sorted({form for kind in KINDS.values() for form in kind.formats})
-    if state not in set(State):
-        return did_you_mean(state, State)
-    language, _, form = ("en", "", rest) if rest in forms else rest.partition(".")
-    if form not in forms:
-        return f"; the formats are {', '.join(forms)}"
-    return "" if language in LANGUAGES else f"; the languages are {' and '.join(LANGUAGES)}"
 
 
 class _Trial:
@@ -104,7 +82,7 @@ class _Trial:
     def _problem(self, mistake: Mistake, use: Use, situation: Situation) -> Problem:
         route = f' through the route "{use.route.name}"' if use.route else ""
         return Problem(
-            file=_shown(mistake.file, self._own, self._below),
+            file=shown(mistake.file, self._own, self._below),
             line=mistake.line,
             column=mistake.column,
             path=use.path,
@@ -164,9 +142,3 @@ def _column(file: str, line: int, words: str) -> int:
     quoted = re.search(r"[\"']([\w.]+)[\"']", words)
     name = re.compile(rf"\b{re.escape(quoted[1])}\b").search(text, code) if quoted else None
     return (name.start() if name else code) + 1
-
-
-def _shown(file: str, own: Path | None, below: Path) -> str:
-    """Name the user's file beside the config as the config itself was named."""
-    base = below.absolute()
-    return str(below / Path(file).relative_to(base)) if own and Path(file).is_relative_to(base) else file
