@@ -3,6 +3,7 @@
 import re
 import shlex
 import socket
+import sys
 from contextlib import closing
 
 from tests.fakes.serving import LOOPBACK, free_port
@@ -86,8 +87,10 @@ def example(place):
 
 async def test_three_samples_a_repeat_and_a_recovery_are_shown_as_five_messages(runner, tmp_path):
     bridge = await runner.serve(example(tmp_path))
-    name, verb, *options, sample = shlex.split(bridge.serving["next"])
-    assert (name, verb, sample) == ("alarm-bridge", "send", SAMPLES[0])
+    words = shlex.split(bridge.serving["next"])
+    starter, (verb, *options, sample) = words[: words.index("send")], words[words.index("send") :]
+    assert starter in (["alarm-bridge"], [sys.executable, "-m", "bridge"])  # whichever can be typed here
+    assert sample == SAMPLES[0]
     code, out, err = await runner.run(verb, *options, *SAMPLES)
     assert (code, err) == (0, "")
     assert re.sub(r'"sessionId": "\w{24}"', '"sessionId": "…"', out) == "".join(
