@@ -35,6 +35,8 @@ NAMES = {  # what the parser calls things: what people do
     "'<scalar>'": "a text",
     "mapping values are not allowed here": "a colon where none may be; is the indentation right?",
 }
+COMMENT = 'is not YAML: "#" begins a comment, which hides the bracket behind it: put a text with # in quotes'
+COMMENTS = re.compile(r"""(?<![^\s\[{,:])(?:"(?:[^"\\]|\\.)*"|'[^']*'|#.*)""")  # and quotes, to be skipped
 QUOTE_IT = 'begins with "{}", which is a sign of YAML\'s own: put the value in quotes'
 
 
@@ -76,6 +78,7 @@ class _Builder:
         self._path: KeyPath = ()
         self._begun: dict[tuple[int, int], KeyPath] = {}  # line and column, from 0, of each value
         self._value_at = (-1, -1)  # of the last one
+        self._flow: tuple[int, int] | None = None  # where the outermost braces or brackets begin that are open
         self._events = self._read()
 
     def document(self) -> Node | None:
@@ -108,8 +111,9 @@ class _Builder:
             self._stop(event, f"is nested more than {MAX_DEPTH} deep")
         at = (event.start_mark.line, event.start_mark.column)
         self._begun[at], self._value_at = self._path, at
+        flow, self._flow = self._flow, self._flow or (at if getattr(event, "flow_style", False) else None)
         node = self._made(event)
-        self._value_at = at
+        self._value_at, self._flow = at, flow
         if node.size > MAX_SIZE:
             self._stop(event, f"holds more than {MAX_SIZE} values, aliases counted as what they stand for")
         if event.anchor and not isinstance(event, AliasEvent):
@@ -177,6 +181,10 @@ class _Builder:
         at = [self._value_at, *((mark.line, mark.column) for mark in marks if mark)]
         problem = str(getattr(error, "problem", None) or "it cannot be read")
         where = at[-2] if marks[0] and "stream" in problem else at[-1]
+        hidden = self._hidden_bracket(at[-1][0])
+        if hidden:
+            path = self._path[:-1] if self._path and isinstance(self._path[-1], int) else self._path
+            return Mistake(line=hidden[0] + 1, column=hidden[1] + 1, path=path, text=COMMENT)
         signs = [each for each in at if self._character(each) in SIGNS and each[0] >= at[-1][0] - 1]
         text = f"is not YAML: {self._in_words(problem, where)}"
         if signs:
@@ -184,6 +192,15 @@ class _Builder:
             text = f"{text}; a text that begins with {{ must be in quotes" if sign == "{" else QUOTE_IT.format(sign)
         path = self._begun.get(where, self._path)
         return Mistake(line=where[0] + 1, column=where[1] + 1, path=path, text=text)
+
+    def _hidden_bracket(self, last: int) -> tuple[int, int] | None:
+        """Find the comment in open braces or brackets that hides where they end."""
+        first, column = self._flow or (last + 1, 0)
+        for number, line in enumerate(self._lines[first : last + 1], first):
+            for found in COMMENTS.finditer(line, column if number == first else 0):
+                if found[0].startswith("#") and re.search(r"[]}]", found[0]):
+                    return number, found.start()
+        return None
 
     def _in_words(self, problem: str, where: tuple[int, int]) -> str:
         if self._character(where) == "\t":
