@@ -97,13 +97,16 @@ def test_a_key_that_nobody_knows_is_refused(kind):
             {"url": "https://u:SECRET@host/", "headers": {"authorization": "SECRET"}},
             "has credentials in `url` and an Authorization header: only one of them can be sent",
         ),
-        ({"secret": "SECRET"}, 'must begin with "whsec_"'),
-        ({"secret": "whsec_SECRET!"}, 'must be "whsec_" and base64'),
-        ({"secret": "whsec_SECRETä"}, 'must be "whsec_" and base64'),
-        ({"secret": "whsec_AAAA"}, "must hold a key of 24 to 64 bytes: openssl rand -base64 32 makes one"),
+        ({"secret": "SECRET"}, 'must begin with "whsec_"; echo "whsec_$(openssl rand -base64 32)" makes one'),
+        ({"secret": "whsec_SECRET!"}, 'must be "whsec_" and base64; echo "whsec_$(openssl rand -base64 32)" makes one'),
+        ({"secret": "whsec_SECRETä"}, 'must be "whsec_" and base64; echo "whsec_$(openssl rand -base64 32)" makes one'),
+        (
+            {"secret": "whsec_AAAA"},
+            'must hold a key of 24 to 64 bytes; echo "whsec_$(openssl rand -base64 32)" makes one',
+        ),
         (
             {"secret": [SECRET, "whsec_" + "A" * 88]},
-            "must hold a key of 24 to 64 bytes: openssl rand -base64 32 makes one",
+            'must hold a key of 24 to 64 bytes; echo "whsec_$(openssl rand -base64 32)" makes one',
         ),
         (
             {"proxy": "socks5://SECRET@proxy:1080"},

@@ -61,6 +61,16 @@ def test_a_mistake_in_the_config_is_said_as_serve_says_it(check_files):
     )
 
 
+@pytest.mark.parametrize("steps", ["[updat, thread]", "[update, updat]", "[broadcast]"])
+def test_steps_with_a_real_mistake_are_not_doubted_as_well(check_files, steps):
+    config = TERMINAL.replace("terminal\n", f"terminal\n    on_repeat: {steps}\n")
+    route = f"routes:\n  - channels: [here]\n    routes:\n      - on_repeat: {steps}\n"
+    problems, warnings = check_files(config + route)
+    assert len(problems) == 2
+    assert all("must be update, thread or post" in problem for problem in problems)
+    assert warnings == []
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [

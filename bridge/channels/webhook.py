@@ -15,13 +15,14 @@ from yarl import URL
 
 from bridge.channels.answers import FAILURES, judge_status
 from bridge.channels.encoding import json_bytes
-from bridge.channels.http import HttpSettings, SecretUrl
+from bridge.channels.http import REDIRECTS, HttpSettings, Redirected, SecretUrl
 from bridge.channels.kind import Kind, Tools
 from bridge.channels.line import Line, unusable
 from bridge.message import Answer, Call, Message, Step, Verdict
 from bridge.settings import Secret
 
 PREFIX = "whsec_"
+NEW_KEY = f'echo "{PREFIX}$(openssl rand -base64 32)" makes one'
 LARGE = 1024 * 1024  # bytes: aiohttp warns of larger ones that are not files
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 
@@ -48,13 +49,13 @@ def _distinct(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
 
 def _signing_key(secret: Secret) -> Secret:
     if not secret.reveal().startswith(PREFIX):
-        raise ValueError(f'must begin with "{PREFIX}"')
+        raise ValueError(f'must begin with "{PREFIX}"; {NEW_KEY}')
     try:
         length = len(_key(secret))
     except (binascii.Error, ValueError):
-        raise ValueError(f'must be "{PREFIX}" and base64') from None
+        raise ValueError(f'must be "{PREFIX}" and base64; {NEW_KEY}') from None
     if not 24 <= length <= 64:
-        raise ValueError("must hold a key of 24 to 64 bytes: openssl rand -base64 32 makes one")
+        raise ValueError(f"must hold a key of 24 to 64 bytes; {NEW_KEY}")
     return secret
 
 
@@ -124,6 +125,8 @@ class Webhook:
             async with session.request(
                 self._method, self._address, data=data, headers=self._all_headers(call, body), allow_redirects=False
             ) as response:
+                if response.status in REDIRECTS:
+                    raise Redirected(response.status, response.headers.get("Location", ""))
                 return await self._judge(response)
         except FAILURES as error:
             return self._line.failed(error, may_have_arrived=False)

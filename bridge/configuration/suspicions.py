@@ -45,10 +45,16 @@ def _suspect_covered(source: Source, routes: Iterable[Route], paths: Mapping[str
     for route in routes:
         cover = next((each for each in above if covers(each.conditions, route.conditions)), None)
         if cover:
-            source.warn(paths[route.name], f'can never match: "{cover.name}" above takes all that it would')
+            shown = _shown(source, cover, paths[cover.name])
+            source.warn(paths[route.name], f"can never match: {shown} above takes all that it would")
         if not route.goes_on:
             above.append(route)
         _suspect_covered(source, route.children, paths)
+
+
+def _shown(source: Source, route: Route, path: KeyPath) -> str:
+    """Name a route, or its line: its name by position counts from 1, the path before it from 0."""
+    return f'"{route.name}"' if source.get(*path, "name") else f"the route in line {source.line(path)}"
 
 
 def _suspect_bare(source: Source) -> None:

@@ -112,6 +112,8 @@ def _check_mentions(source: Source, place: Place, kinds: Kinds) -> None:
 
 def _check_steps(source: Source, place: Place, key: str, kinds: Kinds) -> None:
     can = {step for name in place.channels if name in kinds for step in kinds[name].steps}
+    if any(wrong[: len(place.path) + 1] == (*place.path, key) for wrong in source.wrong_paths):
+        return
     for number, text in enumerate(_texts(get(place.node, key))):
         if can and text not in can:
             what = "its channel cannot" if len(place.channels) == 1 else "none of its channels can"
