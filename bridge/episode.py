@@ -47,7 +47,7 @@ class Given:
     channel: str
     route: str = ""  # empty: by default_channels
     repeated_at: datetime | None = None  # when a repeat was last posted there
-    instead_of: str = ""  # the broken channel it took the episode over from
+    instead_of: str = ""  # the broken channel that never had the episode, since this one took it over
 
 
 @record

@@ -16,7 +16,7 @@ from bridge.message import Answer, Delivery, DeliveryState, Message, Receipt, St
 from bridge.pace import Window
 from bridge.planning import is_no_news
 from bridge.retry import is_too_late, next_move
-from bridge.store import ChannelState, Result, StoreError, Told
+from bridge.store import ChannelState, Result, StoreError, Told, handed_to
 
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
 
@@ -90,8 +90,9 @@ class Poster:
         """Decide on, and make, the call that a delivery is."""
         now, post = self.clock.now(), self.post
         if self.condition.hands_over:
-            note = f"{post.name} is broken: {self.condition.state.reason}"
-            return ended(delivery, DeliveryState.MOVED, note, now=now, handed_to=post.fallback or "")
+            to = post.fallback or ""
+            note = f"{handed_to(to)} {post.name} is broken: {self.condition.state.reason}"
+            return ended(delivery, DeliveryState.MOVED, note, now=now, handed_to=to)
         if is_too_late(delivery, now, post.give_up_after):
             note = f"given up after {post.give_up_after}: {delivery.note or 'it could not be tried'}"
             return ended(delivery, DeliveryState.DEAD, note, now=now)

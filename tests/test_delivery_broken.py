@@ -160,5 +160,60 @@ async def test_a_fallback_takes_the_trigger_and_gets_the_ending(tmp_path, clock)
         assert here.told() == ["triggered 1", "repeat 1", "triggered 2", "recovered 1", "recovered 2"]
         assert ops.told() == ["triggered 1"]
         assert spine.rows("SELECT DISTINCT note FROM deliveries WHERE state = 'moved'") == [
-            ("ops is broken: it said broken",)
+            ("handed to here: ops is broken: it said broken",)
         ]
+
+
+def a_network(routes):
+    """Two Slack channels that fall back on one webhook."""
+    return f"""
+server: {{auth: off}}
+channels:
+  ops: {{type: slack, token: xoxb-made-up, channel: "#ops", fallback: here}}
+  dba: {{type: slack, token: xoxb-made-up, channel: "#dba", fallback: here}}
+  here: {{type: webhook, url: "http://127.0.0.1:9/"}}
+routes: {routes}
+default_channels: [here]
+"""
+
+
+@virtual
+async def test_an_escalation_that_only_the_broken_channel_gets_reaches_its_fallback(tmp_path, clock):
+    ops, here = Scripted(clock, lambda _: BROKEN), Scripted(clock)
+    text = a_network("[{match: {severity: serious}, channels: [ops]}]")
+    change = scripted(clock, {"ops": ops, "here": here, "dba": Scripted(clock)}, rate=None)
+    async with a_spine(tmp_path, text, clock, change=change) as spine:
+        await take(spine, of(1, alarmLevel="Warn"))
+        await take(spine, of(1, "b", alarmLevel="Serious", durationTime=60))
+        await spine.settle(5)
+        assert here.told() == ["triggered 1", "escalated 1"]
+
+
+@virtual
+async def test_a_channel_that_took_the_trigger_hears_of_the_end_though_another_took_a_repeat(tmp_path, clock):
+    ops, here = Scripted(clock), Scripted(clock)
+    change = scripted(clock, {"ops": ops, "here": here, "dba": Scripted(clock)}, rate=None)
+    async with a_spine(tmp_path, a_network("[{match: {}, channels: [ops]}]"), clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        ops.answers = lambda _: BROKEN
+        await take(spine, of(1, "b", durationTime=600))
+        await spine.settle(5)
+        ops.answers = lambda _: SENT
+        await spine.settle(400)
+        await take(spine, recovery(1))
+        await spine.settle(5)
+        assert [state for state in ops.told() if state.startswith("recovered")]
+        assert here.told() == ["repeat 1", "recovered 1"]
+
+
+@virtual
+async def test_a_fallback_of_two_broken_channels_is_told_of_an_event_once(tmp_path, clock):
+    ops, dba, here = Scripted(clock, lambda _: BROKEN), Scripted(clock, lambda _: BROKEN), Scripted(clock)
+    change = scripted(clock, {"ops": ops, "dba": dba, "here": here}, rate=None)
+    async with a_spine(tmp_path, a_network("[{match: {}, channels: [ops, dba]}]"), clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        await take(spine, of(2))
+        await spine.settle(5)
+        assert here.told() == ["triggered 1", "triggered 2"]

@@ -1,5 +1,6 @@
 """The record of what happened: one database, one writer."""
 
+from bridge.store.lower import handed_to
 from bridge.store.opening import Lock, open_store
 from bridge.store.reading import PAGE
 from bridge.store.store import Job, Store, Work, Written
@@ -39,5 +40,6 @@ __all__ = [
     "Work",
     "Writer",
     "Written",
+    "handed_to",
     "open_store",
 ]

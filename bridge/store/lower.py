@@ -1,11 +1,12 @@
 """What the lower half writes and reads: results of attempts, messages, pauses, queues."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from bridge.alarm import State
 from bridge.clock import milliseconds, moment
 from bridge.episode import Given
 from bridge.message import Delivery, DeliveryState, Step
@@ -76,32 +77,52 @@ def _write_message(connection: Connection, result: Result, ids: Ids) -> None:
 def _hand_over(connection: Connection, result: Result, ids: Ids) -> str:
     """Give a broken channel's delivery to its fallback, unless that is told of the event anyway."""
     delivery = result.delivery
+    handed = handed_to(result.handed_to)
     siblings = {
         "event_id_": delivery.event.id,
         "id_": delivery.id,
-        "channel_": delivery.channel,
         "to": result.handed_to,
+        "handed": handed,
+        "length": len(handed),
     }
     if connection.execute(statements.told_anyway, siblings).first() is not None:
         return ""
     row = connection.execute(statements.episode_by_id, {"id_": delivery.event.episode_id}).first()
     if row is not None:
         episode = rows.episode_of(row)
-        given = episode.given.get(result.handed_to)
-        if given is not None and not given.instead_of:
-            return ""
-        before = episode.given.get(delivery.channel) or given
-        taken = Given(
-            channel=result.handed_to,
-            route=delivery.route,
-            repeated_at=before.repeated_at if before else None,
-            instead_of=delivery.channel,
-        )
-        kept = {name: one for name, one in episode.given.items() if name != delivery.channel}
-        values = rows.episode_row(replace(episode, given=kept | {result.handed_to: taken}))
+        values = rows.episode_row(replace(episode, given=taken_over(episode.given, result)))
         connection.execute(statements.change_episode, {f"{name}_": value for name, value in values.items()})
     connection.execute(statements.add_delivery, rows.delivery_row(_taken_over(result, ids.next())))
     return result.handed_to
+
+
+def handed_to(channel: str) -> str:
+    """Give how the note of a delivery begins that another channel took over."""
+    return f"handed to {channel}:"
+
+
+def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given]:
+    """Give the channels that have an episode after a hand-over.
+
+    Who took the trigger gets the ending, however it fared between: only a channel that never had it goes.
+    """
+    delivery = result.delivery
+    before, already = given.get(delivery.channel), given.get(result.handed_to)
+    had_nothing = (
+        delivery.event.state is State.TRIGGERED
+        or delivery.event.unheard
+        or (already is not None and already.instead_of == delivery.channel)
+    )
+    kept = {name: one for name, one in given.items() if not (had_nothing and name == delivery.channel)}
+    if already is not None:
+        return kept
+    taken = Given(
+        channel=result.handed_to,
+        route=delivery.route,
+        repeated_at=before.repeated_at if before else None,
+        instead_of=delivery.channel if had_nothing else "",
+    )
+    return kept | {result.handed_to: taken}
 
 
 def _taken_over(result: Result, delivery_id: int) -> Delivery:

@@ -128,9 +128,9 @@ told_anyway = (  # a call of the same event that the fallback was given: its own
         or_(
             deliveries.c.channel == bindparam("to"),
             and_(
-                deliveries.c.channel == bindparam("channel_"),
                 deliveries.c.id < bindparam("id_"),
                 deliveries.c.state == literal_column("'moved'"),
+                func.substr(deliveries.c.note, 1, bindparam("length")) == bindparam("handed"),
             ),
         ),
     )
