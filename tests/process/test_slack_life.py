@@ -18,7 +18,7 @@ REPEAT = [
     "🟠 Still firing · MemoryUtilization · 10.0.0.1 (ins-00000001)",
     VALUE,
     "*Time*\nSince 2026-11-01 07:00:00 +08:00, for 5 min",
-    "Repeat 1",
+    "Repeats: 1",
     *POLICY,
 ]
 RECOVERED = [
