@@ -70,7 +70,7 @@ def heard(endpoint):
 
 def read(message):
     """Give instance and state of a Slack message."""
-    words = re.fullmatch(r"\S+ (.+?) · .+ \((ins-\d+)\)", message["text"])
+    words = re.fullmatch(r"\S+ (.+?) · .+ \((ins-\d+)\) · 95 %, threshold &gt; 90 %", message["text"])
     assert words, message
     return words[2], STATES[words[1]]
 
