@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+import structlog
+
 from bridge.addressees import Addressees, ChannelPlan
 from bridge.channels import KINDS, Tools, open_session
 from bridge.channels.said import secret_texts
@@ -36,6 +38,8 @@ from bridge.web.console import console
 from bridge.web.listening import listen
 
 FINISH_SECONDS = 8.0  # for what is under way when the bridge is told to stop; 10 s in all
+
+log = structlog.get_logger()
 
 
 class Running:
@@ -150,6 +154,9 @@ def workers_of(
     )
     renderer = Renderer(config.templates)
     states = outbox.store.channel_states()
+    for name, queue in outbox.store.queues().items():
+        if name not in config.channels:
+            log.error("deliveries wait for a channel that is not in the config", channel=name, waiting=queue.waiting)
     workers = {}
     for name, settings in config.channels.items():
         kind = KINDS[settings.type]

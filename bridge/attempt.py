@@ -80,6 +80,7 @@ def as_stored(result: Result) -> Delivery:
         attempts=result.attempts,
         due_at=result.due_at,
         note=result.note,
+        alarm=None,  # read again from the body when its time comes: thousands may wait
     )
 
 

@@ -9,7 +9,7 @@ import structlog
 from bridge.clock import EPOCH, Clock
 from bridge.message import Answer, Delivery, Verdict
 from bridge.metrics import Metrics
-from bridge.retry import Move, probe_seconds
+from bridge.retry import Move, pause_seconds, probe_seconds
 from bridge.store import ChannelState
 
 MOST_FAILURES = 10  # in a row, before a machine's channel pauses as a whole
@@ -81,10 +81,20 @@ class Condition:
                 await self._mend()
         elif move.breaks:
             await self._break(verdict.said)
-        elif move.pauses and (self.is_broken or state.failures + 1 >= self._pauses_at):
+        elif move.pauses and (self._pauses_at == 1 or self.is_broken):
             await self._pause(move.wait_seconds, verdict.said)
-        elif move.pauses:
-            self.state = replace(state, failures=state.failures + 1)
+        elif move.pauses and self.pause_seconds() <= 0:
+            await self._count(verdict)
+        elif move.pauses and (verdict.after_seconds or 0.0) > self.pause_seconds():  # was under way when it began
+            await self._pause(verdict.after_seconds or 0.0, verdict.said, counts=False)
+
+    async def _count(self, verdict: Verdict) -> None:
+        """Count a failure of one alarm among many; from so many in a row on the channel pauses, by its own step."""
+        beyond = self.state.failures + 1 - self._pauses_at
+        if beyond < 0:
+            self.state = replace(self.state, failures=self.state.failures + 1)
+        else:
+            await self._pause(max(pause_seconds(beyond + 1), verdict.after_seconds or 0.0), verdict.said)
 
     async def _mend(self) -> None:
         """Be at ease: a message was taken."""
@@ -96,14 +106,12 @@ class Condition:
         if before.paused_until is not EPOCH:
             await self._keep(self.state)
 
-    async def _pause(self, seconds: float, reason: str) -> None:
+    async def _pause(self, seconds: float, reason: str, *, counts: bool = True) -> None:
         """Wait as a whole, no less long than others asked for; a broken channel is broken until it takes something."""
         before = self.state
         until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
-        if self.is_broken:
-            failures, reason = before.failures, before.reason
-        else:
-            failures = before.failures + 1
+        failures = before.failures + 1 if counts and not self.is_broken else before.failures
+        reason = before.reason if self.is_broken else reason
         self.state = replace(before, paused_until=max(until, before.paused_until), failures=failures, reason=reason)
         await self._keep(self.state)
 

@@ -128,7 +128,7 @@ class Worker:
         monotonic = self._clock.monotonic()
         if self.condition.pause_seconds() > 0 or self._spacing.wait_seconds(monotonic) > 0:
             return None
-        delivery = self._lanes.take(self._clock.now())
+        delivery = self._lanes.take(self._clock.now(), oldest=self.condition.is_broken)
         if delivery is not None:
             self._spacing.take(monotonic)
         return delivery

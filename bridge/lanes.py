@@ -1,7 +1,9 @@
 """The order of one channel's deliveries: per alarm strictly as they came, never two at once.
 
 An alarm's deliveries are a lane. The first of a lane is ready, held until a time, or under way; what
-is behind it waits for it. Among lanes the oldest ready delivery goes first.
+is behind it waits for it. Among lanes the oldest goes first, by turns of those never tried and those
+tried before: a few alarms that the platform will not have must not starve the others, nor the others
+them.
 """
 
 import heapq
@@ -16,7 +18,9 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[str, deque[Delivery]] = {}
-        self._ready: list[tuple[int, str]] = []  # heap of (delivery id, key)
+        self._fresh: list[tuple[int, str]] = []  # heap of (delivery id, key): ready, and never tried
+        self._again: list[tuple[int, str]] = []  # the same: ready, and tried before
+        self._took_fresh = False
         self._held: list[tuple[datetime, int, str]] = []  # heap of (due, delivery id, key)
         self._ids: set[int] = set()
 
@@ -36,15 +40,18 @@ class Lanes:
         self._lanes[delivery.event.key] = deque((delivery,))
         self._put(delivery, now)
 
-    def take(self, now: datetime) -> Delivery | None:
-        """Take the oldest delivery that is due; its alarm is under way until `done` or `hold`."""
+    def take(self, now: datetime, *, oldest: bool = False) -> Delivery | None:
+        """Take the next delivery that is due, or the oldest; its alarm is under way until `done` or `hold`."""
         while self._held and self._held[0][0] <= now:
-            _, delivery_id, key = heapq.heappop(self._held)
-            heapq.heappush(self._ready, (delivery_id, key))
-        if not self._ready:
-            return None
-        _, key = heapq.heappop(self._ready)
-        return self._lanes[key][0]
+            self._make_ready(self._lanes[heapq.heappop(self._held)[2]][0])
+        self._took_fresh = self._is_fresh_ones_turn(oldest=oldest)
+        ready = self._fresh if self._took_fresh else self._again
+        return self._lanes[heapq.heappop(ready)[1]][0] if ready else None
+
+    def _is_fresh_ones_turn(self, *, oldest: bool) -> bool:
+        if not (self._fresh and self._again):
+            return bool(self._fresh)
+        return self._fresh[0] < self._again[0] if oldest else not self._took_fresh
 
     def done(self, delivery: Delivery, now: datetime) -> None:
         """Let the next of its alarm come."""
@@ -68,10 +75,18 @@ class Lanes:
     @property
     def has_ready(self) -> bool:
         """Whether one could be taken now."""
-        return bool(self._ready)
+        return bool(self._fresh or self._again)
+
+    @property
+    def ready(self) -> int:
+        """How many could be taken now."""
+        return len(self._fresh) + len(self._again)
 
     def _put(self, delivery: Delivery, now: datetime) -> None:
         if delivery.due_at > now:
             heapq.heappush(self._held, (delivery.due_at, delivery.id, delivery.event.key))
         else:
-            heapq.heappush(self._ready, (delivery.id, delivery.event.key))
+            self._make_ready(delivery)
+
+    def _make_ready(self, delivery: Delivery) -> None:
+        heapq.heappush(self._again if delivery.attempts else self._fresh, (delivery.id, delivery.event.key))

@@ -11,7 +11,8 @@ from bridge.lanes import Lanes
 from bridge.message import Delivery
 from bridge.store import PAGE
 
-MOST_LOADED = 1000  # deliveries of one channel in memory
+MOST_LOADED = 1000  # deliveries of one channel that could go now
+MOST_KEPT = 10_000  # in memory, with those that wait for a time or for their alarm
 
 Read = Callable[[int], Awaitable[list[Delivery]]]
 
@@ -31,11 +32,11 @@ class Queue:
     @property
     def wants_more(self) -> bool:
         """Whether it is time to read on."""
-        return self.more and len(self.lanes) < MOST_LOADED // 2
+        return self.more and self.lanes.ready < MOST_LOADED // 2 and len(self.lanes) < MOST_KEPT
 
     def offer(self, deliveries: list[Delivery]) -> bool:
         """Take new deliveries; say no where they have to be read from disk."""
-        full = len(self.lanes) + len(deliveries) > MOST_LOADED
+        full = self.lanes.ready >= MOST_LOADED or len(self.lanes) >= MOST_KEPT
         if self.more or self._loading or full or any(delivery.body is None for delivery in deliveries):
             self.more = True
             return False
@@ -48,7 +49,7 @@ class Queue:
 
     async def load(self) -> bool:
         """Read one page where there is room; say whether another may follow; raise StoreError."""
-        if not self.more or len(self.lanes) >= MOST_LOADED:
+        if not self.more or self.lanes.ready >= MOST_LOADED or len(self.lanes) >= MOST_KEPT:
             return False
         self.more = False  # before the read: work that comes meanwhile sets it again
         self._loading = True

@@ -18,6 +18,7 @@ from bridge.record import record
 AT_ONCE = 10  # attempts for which a platform that says "at once" is taken at its word
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
+LONGEST_PAUSE_SECONDS = 30.0
 JITTER = 0.1  # of the wait, either way
 FIRST_PROBE_SECONDS = 300.0  # of a broken channel
 LONGEST_PROBE_SECONDS = 3600.0
@@ -75,6 +76,14 @@ def backoff_seconds(failures: int, random: Random) -> float:
     """Give the wait after so many failures in a row: 1 s, doubling up to 5 min, with jitter."""
     wait = FIRST_SECONDS * 2.0 ** min(max(failures, 1) - 1, 20)
     return min(min(wait, LONGEST_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER), LONGEST_SECONDS)
+
+
+def pause_seconds(failures: int) -> float:
+    """Give how long a machine's channel pauses as a whole after so many trials that failed: 1 s, doubling up to 30 s.
+
+    Each message has a longer back-off of its own; a pause holds up those, too, that would be taken.
+    """
+    return min(FIRST_SECONDS * 2.0 ** min(max(failures, 1) - 1, 20), LONGEST_PAUSE_SECONDS)
 
 
 def probe_seconds(failures: int) -> float:

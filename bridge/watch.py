@@ -15,6 +15,12 @@ from bridge.metrics import Metrics
 from bridge.store import Queue, Queues, Store, Writer
 
 NOTHING = Queue(waiting=0, oldest=None)
+REMOVED: Mapping[str, Any] = {
+    "status": "removed",
+    "reason": "not in the config: what waits for it stays until it is there again",
+    "broken_since": None,
+    "next_try_seconds": 0.0,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,7 @@ class Watch:
     async def metrics_text(self) -> bytes:
         """Give the metrics, with the queues as they are now."""
         queues, alarms = await self._look()
-        for name in self.workers:
+        for name in self.workers.keys() | queues.keys():
             queue = queues.get(name, NOTHING)
             self.metrics.queue(name, waiting=queue.waiting, oldest_seconds=self._age(queue.oldest))
         self.metrics.alarms_open(alarms)
@@ -46,11 +52,16 @@ class Watch:
             "store": trouble or "ok",
             "alarms_open": alarms,
             "channels": {
-                name: self._channel(worker, queues.get(name, NOTHING)) for name, worker in self.workers.items()
+                name: {
+                    **(self._channel(self.workers[name]) if name in self.workers else REMOVED),
+                    "waiting": queues.get(name, NOTHING).waiting,
+                    "oldest_seconds": round(self._age(queues.get(name, NOTHING).oldest), 3),
+                }
+                for name in [*self.workers, *sorted(queues.keys() - self.workers.keys())]
             },
         }
 
-    def _channel(self, worker: Worker, queue: Queue) -> Mapping[str, Any]:
+    def _channel(self, worker: Worker) -> Mapping[str, Any]:
         state = worker.condition.state
         waits = (state.paused_until - self.clock.now()).total_seconds()
         return {
@@ -58,8 +69,6 @@ class Watch:
             "reason": state.reason,
             "broken_since": state.broken_since.isoformat() if state.broken_since else None,
             "next_try_seconds": round(max(0.0, waits), 3),
-            "waiting": queue.waiting,
-            "oldest_seconds": round(self._age(queue.oldest), 3),
         }
 
     def _age(self, moment: datetime | None) -> float:

@@ -375,3 +375,20 @@ async def test_an_idle_worker_rests(tmp_path, clock):
         await take(spine, of(1))
         await spine.settle(3600)
         assert trouble.reads <= 2 * (3600 / 30 + 2)  # of both channels
+
+
+@virtual
+async def test_alarms_that_the_endpoint_will_not_have_do_not_starve_the_others(tmp_path, clock):
+    text = (
+        'server: {auth: off}\nchannels: {tickets: {type: webhook, url: "http://127.0.0.1:9/"}}\n'
+        "default_channels: [tickets]\n"
+    )
+    channel = Scripted(clock, lambda call: RETRY if int(call.message.text.split()[1]) <= 40 else SENT)
+    async with a_spine(tmp_path, text, clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await take(spine, *(of(number) for number in range(1, 41)))
+        await spine.settle(30)
+        for number in range(41, 61):
+            await take(spine, of(number))
+            await spine.settle(40)
+        good = {call.message.text for call in channel.calls if int(call.message.text.split()[1]) > 40}
+        assert good == {f"triggered {number}" for number in range(41, 61)}
