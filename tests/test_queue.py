@@ -1,0 +1,127 @@
+"""What a worker has of its queue: everything on disk once and in order, however reading and writing interleave."""
+
+import types
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge import queue as queue_module
+from bridge.queue import Queue
+from tests.fakes.deliveries import a_delivery
+from tests.fakes.virtual import START
+
+
+class Still:
+    def now(self):
+        return START
+
+
+@types.coroutine
+def pause():
+    yield
+
+
+class Disk:
+    """Deliveries on disk; a read takes a while, and gives what was there when it began."""
+
+    def __init__(self):
+        self.deliveries: list[Any] = []
+        self.reading: Any = None
+
+    async def read(self, after):
+        page = [one for one in self.deliveries if one.id > after][: module.PAGE]
+        await pause()
+        return page
+
+    def write(self, count, *, by_hand):
+        """Write new ones; those that are not handed over have no body."""
+        first = len(self.deliveries) + 1
+        new = [
+            a_delivery(number, key=str(number), body=b"{}" if by_hand else None)
+            for number in range(first, first + count)
+        ]
+        self.deliveries += new
+        return new
+
+    def step(self, queue):
+        """Begin to read a page, or end it; say whether there was anything to do."""
+        if self.reading is None:
+            self.reading = queue.load()
+        try:
+            self.reading.send(None)
+        except StopIteration as ended:
+            self.reading = None
+            return bool(ended.value)
+        return True
+
+
+def taken(queue):
+    delivery = queue.lanes.take(START)
+    if delivery is not None:
+        queue.lanes.done(delivery, START)
+        yield delivery.id
+
+
+module: Any = queue_module
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(1, 7), st.booleans()),
+        st.tuples(st.just("read"), st.just(0), st.booleans()),
+        st.tuples(st.just("take"), st.integers(1, 5), st.booleans()),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=300)
+@given(STEPS)
+def test_whatever_is_on_disk_is_taken_once_and_in_order(steps):
+    before = (module.PAGE, module.MOST_LOADED)
+    module.PAGE, module.MOST_LOADED = 3, 8
+    try:
+        disk: Any = Disk()
+        queue: Any = Queue(disk.read, Still())  # type: ignore[arg-type]  # the time of day is all it asks
+        seen: list[int] = []
+        for what, count, flag in steps:
+            if what == "write":
+                queue.offer(disk.write(count, by_hand=flag))
+            elif what == "read":
+                disk.step(queue)
+            else:
+                for _ in range(count):
+                    seen += taken(queue)
+        while len(seen) < len(disk.deliveries):
+            queue.more = True  # as the worker says now and then
+            disk.step(queue)
+            seen += [one for _ in range(20) for one in taken(queue)]
+        assert seen == [one.id for one in disk.deliveries]
+        if disk.reading:
+            disk.reading.close()
+    finally:
+        module.PAGE, module.MOST_LOADED = before
+
+
+def test_new_ones_are_taken_as_they_were_written_without_a_look_at_the_disk():
+    disk: Any = Disk()
+    queue: Any = Queue(disk.read, Still())  # type: ignore[arg-type]
+    assert not queue.offer(disk.write(1, by_hand=True))  # before the first look at the disk
+    while disk.step(queue):
+        pass
+    new = disk.write(3, by_hand=True)
+    assert queue.offer(new)
+    assert not queue.more
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3, 4]
+
+
+def test_one_whose_body_is_on_disk_is_read_from_there_with_all_behind_it():
+    disk: Any = Disk()
+    queue: Any = Queue(disk.read, Still())  # type: ignore[arg-type]
+    while disk.step(queue):
+        pass
+    assert not queue.offer(disk.write(1, by_hand=False))
+    assert not queue.offer(disk.write(1, by_hand=True))
+    assert queue.more
+    while disk.step(queue):
+        pass
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2]
