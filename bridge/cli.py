@@ -13,6 +13,7 @@ from bridge.commands.output import PROBLEM, complain, say
 app = typer.Typer(
     name="alarm-bridge",
     no_args_is_help=True,
+    epilog="`alarm-bridge --install-completion` makes the shell complete commands, options, samples and states.",
     pretty_exceptions_enable=False,  # a frame's locals may hold a secret
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -70,6 +70,36 @@ def test_the_shell_completes_the_names_of_samples():
     assert run(env=environ).stdout == "doc-2017-metric-triggered\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("send --state ", "triggered repeat escalated recovered"),
+        ("route --state re", "repeat recovered"),
+        ("render --state re", "repeat recovered replaced"),
+        ("serve --log-level ", "debug info warning error"),
+    ],
+)
+def test_the_shell_is_offered_what_an_option_takes_and_nothing_else(words, offered):
+    environ = {
+        "_ALARM_BRIDGE_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"alarm-bridge {words}",
+        "COMP_CWORD": "3",
+    }
+    assert run(env=environ).stdout.split() == offered.split()
+
+
+def test_the_help_says_how_to_make_the_shell_complete():
+    said = " ".join(CliRunner().invoke(cli, ["--help"]).stdout.split())
+    assert "`alarm-bridge --install-completion` makes the shell complete commands, options, samples and states." in said
+
+
+def test_a_level_that_is_none_is_said_in_words():
+    result = CliRunner().invoke(cli, ["serve", "--log-level", "loud"])
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert result.exit_code == 2
+    assert "Invalid value for '--log-level': 'loud' is not one of debug, info, warning, error." in said
+
+
 @pytest.mark.parametrize("arguments", [["samples"], ["--help"], ["--version"]])
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(arguments):
     reader, writer = os.pipe()

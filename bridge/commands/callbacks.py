@@ -68,3 +68,7 @@ class StateAmong:
         if text not in self.allowed:
             fail(f"--state {text}: must be one of {', '.join(self.allowed)}", WRONG_USAGE)
         return State(text)
+
+    def complete(self, incomplete: str) -> list[str]:
+        """Offer what is taken, and nothing else, to the shell."""
+        return [state for state in self.allowed if state.startswith(incomplete)]

@@ -53,6 +53,7 @@ def render(
         typer.Option(
             metavar="STATE",
             parser=StateAmong(*TOLD),
+            autocompletion=StateAmong(*TOLD).complete,
             help=f"One of {', '.join(TOLD)}. Unless given, a firing callback counts as triggered. "
             "Times stay as received.",
         ),

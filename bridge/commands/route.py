@@ -30,6 +30,7 @@ def route(
         typer.Option(
             metavar="STATE",
             parser=StateAmong(*ROUTED),
+            autocompletion=StateAmong(*ROUTED).complete,
             help="triggered, repeat, escalated or recovered. Unless given, a firing callback counts as triggered.",
         ),
     ] = None,

@@ -49,6 +49,7 @@ def send(
         typer.Option(
             metavar="STATE",
             parser=StateAmong(*SENDABLE),
+            autocompletion=StateAmong(*SENDABLE).complete,
             help="triggered begins anew; repeat, escalated and recovered go on with the one sent last, "
             "also from another shell.",
         ),

@@ -20,10 +20,19 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+def read_level(text: str) -> Level:
+    """Read the word behind `--log-level`; raise BadParameter in words."""
+    if text not in set(Level):
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(Level)}.")
+    return Level(text)
+
+
 def serve(
     *,
     config: ConfigFile = DEFAULT_CONFIG,
-    log_level: Annotated[Level, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = Level.INFO,
+    log_level: Annotated[
+        Level, typer.Option(metavar="LEVEL", parser=read_level, help="debug, info, warning or error.")
+    ] = Level.INFO,
 ) -> None:
     """Run the bridge until SIGTERM or SIGINT, then finish what is under way (10 s at most)."""
     loaded = load_config(config)
