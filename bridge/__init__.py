@@ -10,20 +10,26 @@ The path of an alarm:
     sources/         bytes → Alarm, or Unrecognised: pure, one file per dialect
           ▼
     intake           ┌ one transaction, shared by every callback that is waiting ┐
-                     │ remember   what was last heard of this alarm (store)       │
+                     │ remember   what was last heard of this alarm               │  store
                      │ decide     triggered · repeat · recovered, or nothing new  │  lifecycle: pure
                      │ route      which channels want it, and why                 │  routing: pure
-                     │ enqueue    one delivery per channel and step (store)       │
+                     │ address    which calls that makes in each of them          │  addressees, planning: pure
+                     │ enqueue    one delivery for each call                      │  store
                      └ commit, then answer 200 ───────────────────────────────────┘
     ═════════════════ the outbox: nothing above this line is lost below it ═════════════════
-    delivery         per channel: take what is due, in order, at the pace the chat allows
+    delivery         per channel: take what is due, in order, at its pace         queue, lanes, pace, condition
           ▼
-    rendering        event + template → message, safe in the channel's dialect
+    posting          one attempt: aim, begin, render, post                        composing, attempt
+          ▼
+    rendering        event + template → message, safe in the channel's dialect    pure
           ▼
     channels/        post it; turn the answer into a verdict
+          ▼
+    retry            what becomes of the delivery, and of the channel             pure
 
-The upper half never waits for a chat; the lower half never sees Tencent. `app` wires the parts, `cli`
-takes the commands. The nouns that travel are in `alarm`, `episode` and `message`.
+The upper half never waits for a chat; the lower half never sees Tencent. `app` wires the parts,
+`serving` is the process around them, `housekeeping` what is done by the clock, `cli` takes the
+commands. The nouns that travel are in `alarm`, `episode` and `message`.
 """
 
 __version__ = "0.1.0"
