@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import inspect
 import io
 import json
 import logging
@@ -10,9 +11,10 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,9 +22,10 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bridge.logs import configure
-from bridge.redaction import forms_of
+from bridge.redaction import forms_of, probes_of
 
 log = structlog.get_logger()
 TOKEN = "xoxb-12345-abcde/+=&ü"
@@ -111,6 +114,53 @@ def test_what_was_bound_once_is_on_every_line(out):
     mine.info("one")
     mine.info("two", alarm="other")
     assert [line["alarm"] for line in lines(out)] == ["k7m2", "other"]
+
+
+def test_a_field_may_be_named_as_an_argument_of_the_logger_is(out):
+    configure(stream=out, as_json=True, level="info")
+    log.info("callback", fields=1, method_name="post", level="own", _logger="mine")
+    (line,) = lines(out)
+    assert (line["fields"], line["method_name"], line["level"], line["_logger"]) == (1, "post", "own", "mine")
+
+
+def test_a_logger_in_use_can_be_captured_and_writes_again_afterwards(out):
+    configure(stream=out, as_json=True, level="info")
+    log.info("before")
+    with capture_logs() as captured:
+        log.warning("during", channel="ops")
+        log.bind(alarm="k7m2").info("bound")
+    log.info("after")
+    assert captured == [
+        {"event": "during", "channel": "ops", "log_level": "warning"},
+        {"event": "bound", "alarm": "k7m2", "log_level": "info"},
+    ]
+    assert [line["event"] for line in lines(out)] == ["before", "after"]
+
+
+def test_what_was_bound_is_redacted_and_keeps_its_exception(out):
+    configure(stream=out, as_json=True, level="info", secrets=SECRETS)
+    mine = log.bind(peer=TOKEN)
+    try:
+        raise RuntimeError(HOOK)
+    except RuntimeError:
+        mine.exception("delivery")
+    (line,) = lines(out)
+    assert line["peer"] == "<secret>"
+    assert line["exception"].endswith("RuntimeError: <secret>")
+
+
+def test_a_line_says_the_millisecond_in_which_it_was_said(out):
+    configure(stream=out, as_json=True, level="info")
+    begun = datetime.now(UTC)
+    until = time.monotonic() + 0.005
+    while time.monotonic() < until:
+        log.info("callback")
+    ended = datetime.now(UTC)
+    times = [datetime.fromisoformat(line["time"]) for line in lines(out)]
+    assert begun - timedelta(milliseconds=1) < times[0] <= times[-1] <= ended
+    assert times == sorted(times)
+    assert len(set(times)) >= 4
+    assert all(re.fullmatch(r"[-0-9]{10}T[:0-9]{8}\.\d{3}\+00:00", line["time"]) for line in lines(out))
 
 
 def test_libraries_and_warnings_go_the_same_way(out):
@@ -375,6 +425,144 @@ async def test_a_task_whose_exception_nobody_fetched_is_logged_without_the_secre
     task = asyncio.ensure_future(fail())
     await asyncio.wait([task])
     del task
+    await asyncio.sleep(0)  # the lines of a turn are written at its end
     assert TOKEN not in out.getvalue()
     assert lines(out)[0]["logger"] == "asyncio"
     assert "RuntimeError: <secret>" in lines(out)[0]["exception"]
+
+
+class Writes(io.StringIO):
+    """A stream that knows in how many pieces it was written."""
+
+    def __init__(self):
+        super().__init__()
+        self.pieces = []
+
+    def write(self, text):
+        self.pieces.append(text)
+        return super().write(text)
+
+
+def events(out):
+    return [line["event"] for line in lines(out)]
+
+
+async def test_the_lines_of_one_turn_of_the_loop_are_written_in_one_piece():
+    out = Writes()
+    configure(stream=out, as_json=True, level="info")
+    for turn in (("a", "b", "c"), ("d", "e", "f")):
+        for event in turn:
+            log.info(event)
+        await asyncio.sleep(0)
+    assert events(out) == ["a", "b", "c", "d", "e", "f"]
+    assert [piece.count("\n") for piece in out.pieces] == [3, 3]
+
+
+async def test_a_thread_writes_at_once_and_after_what_the_loop_said_before_it(out):
+    configure(stream=out, as_json=True, level="info")
+    log.info("loop, before")
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(log.info, "thread").result()
+    assert events(out) == ["loop, before", "thread"]
+    log.info("loop, after")
+    await asyncio.sleep(0)
+    assert events(out) == ["loop, before", "thread", "loop, after"]
+
+
+def last_words():
+    """Log in the turn in which the loop ends: what that leaves for the next turn never runs."""
+    loop = asyncio.new_event_loop()
+    loop.call_soon(loop.stop)
+    loop.call_soon(log.info, "the last turn")
+    loop.run_forever()
+    loop.close()
+
+
+def test_what_was_said_in_a_loop_that_is_gone_comes_before_what_is_said_after_it(out):
+    configure(stream=out, as_json=True, level="info")
+    last_words()
+    log.info("afterwards")
+    assert events(out) == ["the last turn", "afterwards"]
+
+
+def test_what_was_said_in_a_loop_that_is_gone_does_not_silence_the_next_loop(out):
+    async def speak():
+        log.info("the next loop")
+
+    configure(stream=out, as_json=True, level="info")
+    last_words()
+    asyncio.run(speak())
+    assert events(out) == ["the last turn", "the next loop"]
+
+
+def test_what_was_said_before_the_stream_changed_is_in_the_old_one(out):
+    configure(stream=out, as_json=True, level="info")
+    last_words()
+    configure(stream=io.StringIO(), as_json=True, level="info")
+    assert events(out) == ["the last turn"]
+
+
+def test_what_was_said_in_the_last_turn_of_the_loop_is_written_when_the_program_ends(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import asyncio, sys, structlog\n"
+        "from bridge.logs import configure\n"
+        "log = structlog.get_logger()\n"
+        "configure(stream=sys.stderr, as_json=True, level='info')\n" + inspect.getsource(last_words) + "last_words()\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    result = subprocess.run([sys.executable, program], env=environ, stderr=subprocess.PIPE, check=True, timeout=30)
+    assert [json.loads(line)["event"] for line in result.stderr.splitlines()] == ["the last turn"]
+
+
+def test_no_line_is_lost_and_no_threads_order_changed_while_many_write(out):
+    configure(stream=out, as_json=True, level="info")
+
+    def speak(name):
+        for number in range(500):
+            log.info("callback", name=name, number=number)
+
+    async def speak_in_a_loop():
+        for number in range(500):
+            log.info("callback", name="loop", number=number)
+            if number % 7 == 0:
+                await asyncio.sleep(0)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            said = [threads.submit(speak, name) for name in ("one", "two")]
+            said.append(threads.submit(asyncio.run, speak_in_a_loop()))
+        for each in said:
+            each.result()
+    finally:
+        sys.setswitchinterval(interval)
+    told = lines(out)
+    for name in ("one", "two", "loop"):
+        assert [line["number"] for line in told if line["name"] == name] == list(range(500))
+
+
+def test_a_stream_that_logs_while_it_is_written_to_stops_nobody():
+    class Talks(io.StringIO):
+        def write(self, text):
+            if "first" in text:
+                log.info("within")
+            return super().write(text)
+
+    out = Talks()
+    configure(stream=out, as_json=True, level="info")
+    log.info("first")
+    assert events(out) == ["first", "within"]
+
+
+@given(
+    secrets=st.lists(st.text(alphabet='ab/+ü"', min_size=4, max_size=8), max_size=4),
+    text=st.text('ab/+ü"', max_size=30),
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_line_without_any_probe_is_without_any_form(secrets, text):
+    forms = forms_of(secrets)
+    probes = probes_of(forms)
+    assert set(probes) <= set(forms)
+    assert any(probe in text for probe in probes) == any(form in text for form in forms)
