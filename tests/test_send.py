@@ -246,12 +246,52 @@ def test_credentials_in_the_address_are_used_as_tencent_uses_them(send, receiver
     ],
 )
 def test_each_refusal_says_what_to_try_next(send, receiver, status, words):
-    receiver.status, receiver.answer, receiver.headers = status, b"no", {"Location": receiver.url}
+    answer = b"no" if status in {301, 413} else b'{"sessionId": "s", "retCode": 1}'
+    answer = {401: b"wrong or missing credentials", 404: b"404: Not Found"}.get(status, answer)
+    receiver.headers = {"Location": receiver.url, "WWW-Authenticate": 'Basic realm="alarm-bridge"'}
+    receiver.status, receiver.answer = status, answer
     result = send(METRIC)
     assert result.exit_code == 1
-    assert result.stdout == f"doc-2019-metric-triggered (triggered): {status} no\n"
+    assert result.stdout == f"doc-2019-metric-triggered (triggered): {status} {answer.decode()}\n"
     assert result.stderr == f"doc-2019-metric-triggered (triggered): {words}\n"
     assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, b"<html>Welcome to nginx!</html>"),
+        (200, b'{"ok": true}'),
+        (200, b""),
+        (202, b"accepted"),
+        (400, b"Bad Request"),
+        (401, b"no"),
+        (404, b"<html>404: Not Found</html>"),
+        (405, b"no"),
+        (500, b"no"),
+        (503, b"no"),
+    ],
+)
+def test_an_answer_that_is_not_the_bridges_is_known(send, receiver, status, answer):
+    receiver.status, receiver.answer = status, answer
+    result = send(METRIC)
+    assert result.exit_code == int(status != 200)
+    assert result.stderr == (
+        "doc-2019-metric-triggered (triggered): this does not look like alarm-bridge: "
+        "is --url the address of the callbacks that `serve` prints?\n"
+    )
+
+
+def test_the_code_that_answers_a_check_of_the_url_is_the_bridges(send, receiver):
+    receiver.answer, receiver.headers = b"4711", {"Content-Type": "text/plain; charset=utf-8"}
+    assert send("verification-2019").stderr == ""
+    assert "does not look like alarm-bridge" in send(METRIC).stderr
+
+
+def test_the_help_says_how_time_moves_and_where_it_is_remembered(send):
+    said = " ".join(CliRunner().invoke(app, ["send", "--help"]).stdout.split())
+    assert "move its time forward: a repeat and a rise by 300 s" in said
+    assert "$XDG_STATE_HOME/alarm-bridge/sent.json, else in ~/.local/state/alarm-bridge/sent.json." in said
 
 
 def test_one_refusal_among_several_ends_with_1_and_the_others_are_sent(send, receiver, tmp_path):

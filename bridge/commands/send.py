@@ -58,8 +58,15 @@ def send(
 ) -> None:
     """Post callbacks to a running bridge as Tencent Cloud would, and show its answers.
 
-    Samples get the present time and a session of their own, so that sending one twice shows two
-    alarms. Files are sent as they are, unless --state is given.
+    Samples get the present time and a session of their own, so that
+    sending one twice shows two alarms. Files are sent as they are, unless
+    --state is given.
+
+    --state repeat, escalated and recovered go on with what was sent last
+    and move its time forward: a repeat and a rise by 300 s, a recovery to
+    now or, where that is behind what was told, 60 s on. What was sent is
+    remembered in $XDG_STATE_HOME/alarm-bridge/sent.json, else in
+    ~/.local/state/alarm-bridge/sent.json.
     """
     if as_is and state:
         fail("--as-is changes nothing, and --state changes the state: give one of them", WRONG_USAGE)

@@ -12,6 +12,7 @@ from aiohttp import (
     ClientConnectorDNSError,
     ClientConnectorError,
     ClientError,
+    ClientResponse,
     ClientSession,
     ClientSSLError,
     ClientTimeout,
@@ -31,6 +32,8 @@ ADVICE = {
     503: "the bridge cannot store it now, its log says why; Tencent Cloud would send it again",
     504: "a proxy is there, the bridge behind it does not answer: is `alarm-bridge serve` running?",
 }
+FOREIGN = "this does not look like alarm-bridge: is --url the address of the callbacks that `serve` prints?"
+BEFORE_IT = frozenset({403, 413, 502, 504})  # what a proxy answers in its own words, and the advice says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +88,22 @@ async def post(to: Address, body: bytes) -> Answered:
             session.post(to.url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             text = (await response.content.read(SHOWN * 4)).decode(errors="replace")
-            return Answered(status=response.status, body=_shown(text, to.secrets), advice=advice(response.status))
+            ours = response.status in BEFORE_IT or 300 <= response.status < 400 or is_ours(response, text, body)
+            words = advice(response.status) if ours else FOREIGN
+            return Answered(status=response.status, body=_shown(text, to.secrets), advice=words)
     except (ClientError, OSError, ValueError) as error:  # a time-out is an OSError
         return Answered(advice=trouble(error, to))
+
+
+def is_ours(response: ClientResponse, text: str, body: bytes) -> bool:
+    """Say whether an answer is alarm-bridge's: to a callback, a check of the URL, wrong credentials, a wrong path."""
+    if text.startswith("{") and '"retCode"' in text:
+        return True
+    if response.status == 401:
+        return "alarm-bridge" in response.headers.get("WWW-Authenticate", "")
+    if response.status in {404, 405}:
+        return text.startswith(f"{response.status}: ")
+    return response.status == 200 and response.content_type == "text/plain" and b'"msg"' in body
 
 
 def advice(status: int) -> str:
