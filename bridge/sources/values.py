@@ -110,11 +110,11 @@ def pairs(value: object, name: str) -> dict[str, Any]:
         return {}
     if isinstance(value, dict) and _pair(value) is None:
         return value
-    found: dict[str, Any] = {}
+    found: dict[str, list[Any]] = {}
     for item in value if isinstance(value, list) else [value]:
         for key, content in _entries(item, name):
-            found[key] = _joined(found[key], content) if key in found else content
-    return found
+            found.setdefault(key, []).append(content)
+    return {key: _joined(contents) for key, contents in found.items()}
 
 
 def _entries(item: object, name: str) -> list[tuple[str, Any]]:
@@ -134,5 +134,9 @@ def _pair(item: dict[str, Any]) -> tuple[str, Any] | None:
     return (text(key), content) if key is not None and not names else None
 
 
-def _joined(before: object, value: object) -> list[Any]:
-    return [*before, value] if isinstance(before, list) else [before, value]
+def _joined(contents: list[Any]) -> Any:
+    """Give what a key holds: its one value, or all of them."""
+    first, *rest = contents
+    if not rest:
+        return first
+    return [*first, *rest] if isinstance(first, list) else contents
