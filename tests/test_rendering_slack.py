@@ -279,3 +279,34 @@ def test_cutting_keeps_what_has_room():
     assert beginning(Piece("a&b", slack_text.mrkdwn), 5, units) == "a"
     assert beginning(Piece("𝄞𝄞", slack_text.mrkdwn), 3, units) == "𝄞"
     assert beginning(Piece("ab cd"), 3, units) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("user", "user_id"), ("usergroup", "usergroup_id"), ("broadcast", "range"), ("channel", "channel_id")],
+)
+def test_a_value_in_rich_text_mentions_nobody_and_the_templates_own_words_do(kind, key, tmp_path):
+    element = '{"type": "%s", "%s": "%s"}'
+    source = '{"text": "x", "blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [%s]}]}]}'
+    elements = [
+        element % (kind, key, "{{ alarm.tags.owner }}"),
+        element % (kind, key, "S{{ alarm.tags.owner }}"),
+        element % (kind, key, "OURS"),
+        '{"type": "text", "text": "{{ alarm.tags.owner }}"}',
+    ]
+    telling = with_alarm(telling_of(kind="slack"), tags={"owner": "U0HOSTILE"})
+
+    message = rendered(tmp_path, source % ", ".join(elements), telling)
+
+    assert message.payload is not None
+    (section,) = message.payload["blocks"][0]["elements"]
+    assert section["elements"] == [{"type": kind, key: "OURS"}, {"type": "text", "text": "U0HOSTILE"}]
+
+
+def test_a_text_object_says_nothing_beside_its_text_but_true_and_false(tmp_path):
+    source = '{"text": "x", "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "a", "emoji": true, "x": "{{ 1 }}"}}]}'
+
+    message = rendered(tmp_path, source, telling_of(kind="slack"))
+
+    assert message.payload is not None
+    assert message.payload["blocks"][0]["text"] == {"type": "plain_text", "text": "a", "emoji": True}

@@ -11,7 +11,7 @@ from typing import Any
 from bridge.rendering.dialects import slack_text
 from bridge.rendering.dialects.pieces import Piece, fit, pieces, units, water_level
 from bridge.rendering.dialects.structured import number
-from bridge.rendering.draft import TOKEN, Draft
+from bridge.rendering.draft import TOKEN, Draft, Setting
 
 MAX_TEXT = 4000
 MAX_BLOCKS = 50
@@ -24,6 +24,7 @@ LIMITS = {  # by the type of what holds a text, and the key it stands under
 }  # fmt: skip
 COUNTS = {("section", "fields"): 10, ("context", "elements"): 10, ("actions", "elements"): 25}
 ADDRESSES = frozenset({"url", "image_url", "thumb_url", "title_url", "title_link", "author_link", "video_url"})
+MENTIONING = frozenset({"user", "usergroup", "broadcast", "channel", "team"})  # elements of rich text
 OBEYED = frozenset({"link_names", "parse"})  # would let Slack look for mentions in values
 DROPPED = object()
 
@@ -134,12 +135,14 @@ class _Walk:
     def _text_object(self, node: dict[str, Any], kind: str, limit: int) -> Any:
         if kind == "plain_text":
             said = self._fitted(node["text"], slack_text.plain, limit)
-            return {**node, "type": kind, "text": said} if said else DROPPED
+            return {**_flags(node), "type": kind, "text": said} if said else DROPPED
         is_loose = node.get("verbatim") is False
         said = self._fitted(node["text"], slack_text.loose if is_loose else slack_text.mrkdwn, limit, is_mrkdwn=True)
-        return {**node, "type": kind, "text": said, "verbatim": not is_loose} if said else DROPPED
+        return {**_flags(node), "type": kind, "text": said, "verbatim": not is_loose} if said else DROPPED
 
     def _string(self, text: str, holder: str, key: str) -> Any:
+        if holder in MENTIONING and key != "type" and not self._is_ours(text):
+            return DROPPED
         if key in ADDRESSES:
             return self._address(text)
         if holder == "markdown" and key == "text":
@@ -147,6 +150,10 @@ class _Walk:
         if holder and key == "text":  # rich text: parsed by nobody
             return self._fitted(text, slack_text.plain, MAX_DEFAULT)
         return fit(list(pieces(text, self._draft, slack_text.plain)), LIMITS.get((holder, key), MAX_DEFAULT)).strip()
+
+    def _is_ours(self, text: str) -> bool:
+        """Whether a text is the template's and the config's alone."""
+        return all(isinstance(self._draft.value_of(token), Setting) for token in TOKEN.findall(text))
 
     def _address(self, text: str) -> Any:
         if text and not TOKEN.search(text):
@@ -166,8 +173,15 @@ class _Walk:
         return said
 
 
+def _flags(node: dict[str, Any]) -> dict[str, Any]:
+    """Give a text object without what is neither its type, its text, nor true or false: a token may stand there."""
+    return {key: item for key, item in node.items() if key in {"type", "text"} or isinstance(item, bool)}
+
+
 def _is_whole(kind: str, node: dict[str, Any], *, lost: bool) -> bool:
     """Say whether Slack would take what is left of a block or element."""
+    if kind in MENTIONING:
+        return not lost
     if kind == "section":
         return bool(node.get("text") or node.get("fields"))
     needed = {"header": "text", "context": "elements", "actions": "elements", "markdown": "text", "button": "url"}
