@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from bridge.alarm import Alarm, State
+from bridge.slow_patterns import is_slow
 from bridge.sources.places import region_names
 
 FIELDS = (
@@ -36,7 +37,7 @@ FIELDS = (
 )
 MAPPINGS = ("dimensions", "tags")  # matched as dimensions.KEY and tags.KEY
 FOLDED = frozenset({"namespace", "region", "product"})  # compared without regard to case
-MAX_VALUE = 1024  # characters of a value that are looked at: bounds the time of a slow regular expression, and memory
+MAX_VALUE = 1024  # characters of a value that are looked at: bounds memory, and the time of what is quadratic
 SHOWN = 100  # characters of a value that a reason repeats
 
 
@@ -161,12 +162,15 @@ def _pattern(pattern: re.Pattern[str]) -> Callable[[str], bool]:
 
 def _regex(text: str, *, fold: bool) -> re.Pattern[str]:
     try:
-        return re.compile(text, re.DOTALL | (re.IGNORECASE if fold else 0))
+        pattern = re.compile(text, re.DOTALL | (re.IGNORECASE if fold else 0))
     except re.error as error:
         where = f" at character {error.pos + 1}" if error.pos is not None else ""
         raise MatchError(f"is not a regular expression: {error.msg}{where} after the ~") from None
     except (OverflowError, RecursionError):
         raise MatchError("is not a regular expression: it is too large") from None
+    if is_slow(text):
+        raise MatchError("may take for ever: it repeats what itself repeats, such as (a+)+; one repeat is enough")
+    return pattern
 
 
 def _glob(text: str) -> re.Pattern[str]:

@@ -251,3 +251,27 @@ def test_reading_is_the_same_for_any_order_of_keys(dimensions, random):
     again = shuffled(dimensions)
     assert json.dumps(again, sort_keys=True) == json.dumps(dimensions, sort_keys=True)
     assert read(alarm(dimensions=again), State.TRIGGERED) == read(alarm(dimensions=dimensions), State.TRIGGERED)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+b", "(a*)*", "((a|b)+)+c", "(.*)*x", "(?:[a-z]+){2,}!", "x(\\d+)*y", "(\\w+?)+z"]
+)
+def test_a_repeat_of_a_repeat_is_refused_since_one_value_could_stop_the_bridge(pattern):
+    with pytest.raises(MatchError, match="may take for ever"):
+        compile_condition("policy_name", (f"~{pattern}",))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(staging|test)-.*",
+        "prod-(a|b)+-\\d{1,3}",
+        ".*-(web|db)-.*",
+        "(\\w+\\.)*example\\.com",
+        "[a-z]+",
+        "(ab)+",
+        "(a?b)+c*",
+    ],
+)
+def test_the_usual_regular_expressions_are_taken(pattern):
+    assert compile_condition("policy_name", (f"~{pattern}",))
