@@ -274,4 +274,4 @@ def test_a_repeat_of_a_repeat_is_refused_since_one_value_could_stop_the_bridge(p
     ],
 )
 def test_the_usual_regular_expressions_are_taken(pattern):
-    assert compile_condition("policy_name", (f"~{pattern}",))
+    assert compile_condition("policy_name", (f"~{pattern}",)).wanted

@@ -24,7 +24,7 @@ def read(body: bytes, received_at: datetime) -> Reading:
     """Read a callback's body. `received_at` is aware and in UTC."""
     value = parse_strictly(body)
     if isinstance(value, dict) and (alarm := _alarm(value, body, received_at)):
-        return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id)
+        return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=_answered(value, alarm))
     if not body.strip():
         return Reading(kind=ReadingKind.VERIFICATION)
     return _read_leniently(body, received_at)
@@ -39,7 +39,7 @@ def _read_leniently(body: bytes, received_at: datetime) -> Reading:
         return _unrecognised(_said_of(value, body), value)
     if alarm := _alarm(value, body, received_at):
         problem = _problem(parsed.oddities)
-        return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=alarm.session_id, problem=problem)
+        return Reading(kind=ReadingKind.ALARM, alarm=alarm, session_id=_answered(value, alarm), problem=problem)
     return _other(value, parsed)
 
 
@@ -68,9 +68,17 @@ def _unrecognised(problem: str, value: object) -> Reading:
     return Reading(kind=ReadingKind.UNRECOGNISED, session_id=_session_id(value), problem=problem)
 
 
+def _answered(value: object, alarm: Alarm) -> str:
+    """Give the session id that the answer repeats: as received, blanks included."""
+    received = _session_id(value)
+    return received if received.strip() == alarm.session_id else alarm.session_id
+
+
 def _session_id(value: object) -> str:
     session = value.get("sessionId") if isinstance(value, Mapping) else None
-    return text(session) if isinstance(session, str | int | float) and not isinstance(session, bool) else ""
+    if isinstance(session, str):
+        return session
+    return text(session) if isinstance(session, int | float) and not isinstance(session, bool) else ""
 
 
 def _said_of(value: object, body: bytes) -> str:
