@@ -74,8 +74,9 @@ class Sink:
         while self._lines and self._writing.acquire(blocking=False):
             try:
                 lines = [self._lines.popleft() for _ in range(len(self._lines))]
-                with suppress(OSError, ValueError):
-                    self._write("\n".join(lines) + "\n")
+                if lines:  # else another thread took them between the look and the lock
+                    with suppress(OSError, ValueError):
+                        self._write("\n".join(lines) + "\n")
             finally:
                 self._writing.release()
 
