@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import samples
 from bridge.alarm import SEVERITIES, Reading, ReadingKind, Status
-from bridge.sources import read
+from bridge.sources import identity, read
 
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [name for name in samples.names() if not name.startswith(("template", "verification"))]
@@ -147,3 +148,43 @@ def test_a_key_that_comes_100000_times_is_read_once_each():
     alarm = read(body, datetime(2026, 11, 1, tzinfo=UTC)).alarm
     assert alarm is not None
     assert alarm.details["additionalMsg"] == ["a"] * 100_000
+
+
+@pytest.mark.parametrize("written", ["2017-03-09 07:00:00{}x", "2017-03-09{}07:00:00", "{}1", "1{}"])
+@pytest.mark.parametrize("filling", [" ", "1", "T", "0 "])
+def test_a_time_of_a_million_characters_is_no_time(written, filling):
+    """Blanks behind a time took the cube of their number: 256 KiB of them never ended."""
+    body = dumped({"alarmObjInfo": {}, "firstOccurTime": written.format(filling * (1_000_000 // len(filling)))})
+    alarm = sane(read(body, RECEIVED_AT)).alarm
+    assert alarm is not None
+    assert alarm.started_at is None
+
+
+def test_names_that_differ_in_case_are_compared_once_each_however_deep_they_stand(monkeypatch):
+    written: list[int] = []
+
+    def counted(value: object) -> str:
+        text = repr(value)
+        written.append(len(text))
+        return text
+
+    monkeypatch.setattr(identity, "repr", counted, raising=False)
+    value: object = ["1"] * 10_000
+    for _ in range(60):
+        value = {"A": "1", "a": value}
+    sane(read(dumped({"alarmObjInfo": {"dimensions": value}}), RECEIVED_AT))
+    assert len(written) == 120
+    assert sum(written) < 10_000  # with all that is nested written anew at each level, 3,000,000
+
+
+def test_names_that_differ_in_case_make_one_key_in_any_order_and_another_for_another_value():
+    bodies = [
+        {"A": {"x": [1]}, "a": "1", "b": "2"},
+        {"b": "2", "a": "1", "A": {"X": [1]}},
+        {"A": {"x": [2]}, "a": "1", "b": "2"},
+        {"A": "1", "a": "1", "b": "2"},
+    ]
+    alarms = [read(dumped({"alarmObjInfo": {"dimensions": each}}), RECEIVED_AT).alarm for each in bodies]
+    keys = [alarm.key for alarm in alarms if alarm is not None]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3

@@ -96,8 +96,8 @@ def _decoded(body: bytes) -> tuple[str, tuple[str, ...]]:
 def _control_characters(body: bytes) -> tuple[str, ...]:
     """Tell the last thing that the lenient reading forgives and the strict one does not."""
     try:
-        json.loads(body)
-    except ValueError:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
         return (CONTROL,)
     return ()
 
@@ -129,15 +129,17 @@ class _Numbers:
 def _examined(value: object) -> tuple[int, tuple[str, ...]]:
     """Give how deep a value is nested, and what its texts hold that databases refuse."""
     deepest, strange = 0, dict[str, None]()
-    waiting: list[tuple[int, object]] = [(0, value)]
+    waiting: list[tuple[int, Any]] = [(0, [value])]  # what is in it is one level deeper
     while waiting:
-        depth, item = waiting.pop()
-        if isinstance(item, str):
-            strange.update(dict.fromkeys(_strange(item)))
-        elif isinstance(item, dict | list):
-            deepest = max(deepest, depth + 1)
-            inside = [*item, *item.values()] if isinstance(item, dict) else item
-            waiting.extend((depth + 1, part) for part in inside)
+        depth, items = waiting.pop()
+        for item in items:
+            if isinstance(item, str):
+                if not item.isascii() or "\0" in item:
+                    strange.update(dict.fromkeys(_strange(item)))
+            elif isinstance(item, dict | list):
+                deepest = max(deepest, depth + 1)
+                if item:
+                    waiting.append((depth + 1, [*item, *item.values()] if isinstance(item, dict) else item))
     return deepest, tuple(strange)
 
 

@@ -14,6 +14,7 @@ CHINA = timedelta(hours=8)  # ahead of UTC, all the year
 EPOCH_ON_CLOCKS = EPOCH.replace(tzinfo=None)  # counting from it is the fastest way to give a time its zone
 LATEST_EPOCH_SECONDS = 5_000_000_000  # 2128
 EARLIEST_EPOCH_SECONDS = 100_000_000  # 1973: a smaller number is no time
+LONGEST = 64  # characters of a written time; its blanks alone could keep the pattern below busy for hours
 MAX_DURATION_SECONDS = 3650 * 86400  # ten years: no alarm lasts so long
 WRITTEN = re.compile(
     r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:\.\d+)?"
@@ -47,6 +48,8 @@ def _in_utc(when: datetime | None, ahead: timedelta) -> datetime | None:
 
 
 def _written(written: str) -> datetime | None:
+    if len(written) > LONGEST:
+        return None
     try:
         return datetime.fromisoformat(written)
     except ValueError:

@@ -126,7 +126,7 @@ def _entries(item: object, name: str) -> list[tuple[str, Any]]:
 
 def _pair(item: dict[str, Any]) -> tuple[str, Any] | None:
     """Read {"key": …, "value": …} in any case of letters; None where it is another object."""
-    if not 1 <= len(item) <= len(("key", "value")):
+    if len(item) > len(("key", "value")) or not any(name.lower() in NAMES_OF_KEYS for name in item):
         return None
     names = folded(item)
     key = next((names.pop(known) for known in NAMES_OF_KEYS if known in names), None)
