@@ -5,6 +5,7 @@ Limits from Slack's block reference and slack-sdk's models (2026): section 3,000
 refuses a `text` of more than 4,000.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,11 @@ LIMITS = {  # by the type of what holds a text, and the key it stands under
 COUNTS = {("section", "fields"): 10, ("context", "elements"): 10, ("actions", "elements"): 25}
 ADDRESSES = frozenset({"url", "image_url", "thumb_url", "title_url", "title_link", "author_link", "video_url"})
 MENTIONING = frozenset({"user", "usergroup", "broadcast", "channel", "team"})  # elements of rich text
+NEEDED = {  # by the type of a block or element: without it Slack refuses the message
+    "header": "text", "context": "elements", "actions": "elements", "markdown": "text", "button": "url",
+    "link": "url", "image": "image_url", "rich_text": "elements", "rich_text_section": "elements",
+    "rich_text_list": "elements", "rich_text_quote": "elements", "rich_text_preformatted": "elements",
+}  # fmt: skip
 OBEYED = frozenset({"link_names", "parse"})  # would let Slack look for mentions in values
 DROPPED = object()
 
@@ -74,7 +80,7 @@ class _Walk:
     def message(self, tree: dict[str, Any]) -> dict[str, Any]:
         """Write the top level."""
         message: dict[str, Any] = {}
-        for key, item in tree.items():
+        for key, item in _named(tree):
             if key == "text" and isinstance(item, str):
                 message[key] = text(item, self._draft)
             elif key == "attachments" and isinstance(item, list):
@@ -94,7 +100,7 @@ class _Walk:
             return self._node(entry, "attachment", "")
         written = {
             key: self._blocks(item) if key == "blocks" and isinstance(item, list) else self._legacy(item, key)
-            for key, item in entry.items()
+            for key, item in _named(entry)
         }
         return {key: item for key, item in written.items() if item is not DROPPED}
 
@@ -103,7 +109,7 @@ class _Walk:
         if isinstance(item, list):
             return [part for part in (self._legacy(entry, key) for entry in item) if part is not DROPPED]
         if isinstance(item, dict):
-            parts = {name: self._legacy(entry, name) for name, entry in item.items()}
+            parts = {name: self._legacy(entry, name) for name, entry in _named(item)}
             return {name: part for name, part in parts.items() if part is not DROPPED}
         if not isinstance(item, str) or key in ADDRESSES or key == "color":
             return self._node(item, "attachment", key)
@@ -128,7 +134,9 @@ class _Walk:
         kind = self._written(str(node.get("type", "")), slack_text.plain)
         if kind in {"mrkdwn", "plain_text"} and isinstance(node.get("text"), str):
             return self._text_object(node, kind, LIMITS.get((holder, key), MAX_DEFAULT))
-        written = {self._written(name, slack_text.plain): self._node(item, kind, name) for name, item in node.items()}
+        if kind in MENTIONING and not self._is_ours([item for name, item in node.items() if name != "type"]):
+            return DROPPED
+        written = {name: self._node(item, kind, name) for name, item in _named(node)}
         kept = {name: item for name, item in written.items() if item is not DROPPED}
         return kept if _is_whole(kind, kept, lost=len(kept) < len(written)) else DROPPED
 
@@ -141,8 +149,6 @@ class _Walk:
         return {**_flags(node), "type": kind, "text": said, "verbatim": not is_loose} if said else DROPPED
 
     def _string(self, text: str, holder: str, key: str) -> Any:
-        if holder in MENTIONING and key != "type" and not self._is_ours(text):
-            return DROPPED
         if key in ADDRESSES:
             return self._address(text)
         if holder == "markdown" and key == "text":
@@ -151,15 +157,18 @@ class _Walk:
             return self._fitted(text, slack_text.plain, MAX_DEFAULT)
         return fit(list(pieces(text, self._draft, slack_text.plain)), LIMITS.get((holder, key), MAX_DEFAULT)).strip()
 
-    def _is_ours(self, text: str) -> bool:
-        """Whether a text is the template's and the config's alone."""
-        return all(isinstance(self._draft.value_of(token), Setting) for token in TOKEN.findall(text))
+    def _is_ours(self, node: Any) -> bool:
+        """Whether a part of the tree is the template's and the config's alone."""
+        return all(
+            isinstance(self._draft.value_of(token), Setting)
+            for token in TOKEN.findall(json.dumps(node, ensure_ascii=False))
+        )
 
     def _address(self, text: str) -> Any:
         if text and not TOKEN.search(text):
             return text
-        address = self._written(text, slack_text.url)
-        return address if slack_text.URL.fullmatch(address) and units(address) <= MAX_DEFAULT else DROPPED
+        address = slack_text.address(text, self._draft, slack_text.url)
+        return address if address and units(address) <= MAX_DEFAULT else DROPPED
 
     def _written(self, text: str, write: Callable[[str], str]) -> str:
         if not TOKEN.search(text):
@@ -173,6 +182,11 @@ class _Walk:
         return said
 
 
+def _named(node: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Give an object's items but those that a value names: it could name what Slack obeys."""
+    return [(name, item) for name, item in node.items() if not TOKEN.search(name)]
+
+
 def _flags(node: dict[str, Any]) -> dict[str, Any]:
     """Give a text object without what is neither its type, its text, nor true or false: a token may stand there."""
     return {key: item for key, item in node.items() if key in {"type", "text"} or isinstance(item, bool)}
@@ -180,11 +194,10 @@ def _flags(node: dict[str, Any]) -> dict[str, Any]:
 
 def _is_whole(kind: str, node: dict[str, Any], *, lost: bool) -> bool:
     """Say whether Slack would take what is left of a block or element."""
-    if kind in MENTIONING:
-        return not lost
     if kind == "section":
         return bool(node.get("text") or node.get("fields"))
-    needed = {"header": "text", "context": "elements", "actions": "elements", "markdown": "text", "button": "url"}
     if kind == "button" and not lost:
         return bool(node.get("text"))
-    return kind not in needed or bool(node.get(needed[kind]))
+    if kind == "image" and not lost:
+        return True
+    return kind not in NEEDED or bool(node.get(NEEDED[kind]))

@@ -19,6 +19,9 @@ QUOTE = re.compile(r"^&gt;", re.MULTILINE)
 LINKS = re.compile(r"(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_]{2})")  # what Slack would link unasked
 MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>]")
 URL = re.compile(r"(?:https?://|mailto:)[^\s<>|]+")
+WEB = re.compile(r"https?://[^\s<>|]+")
+WEB_HOST = re.compile(r"https?://[^\s<>|/?#]+[/?#]")  # the beginning of an address that leads where it says
+HOST = re.compile(rf"{WEB_HOST.pattern}|mailto:")
 NAMED = re.compile(r"[A-Za-z0-9_.^-]+")  # a user, group or channel, from the config
 UNSAFE_IN_URL = re.compile(r"[\x00-\x20<>|\"\\^`{}\x7f-\x9f\s]")
 
@@ -56,6 +59,28 @@ def url(text: str) -> str:
     return UNSAFE_IN_URL.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), plain(text).strip())
 
 
+def address(text: str, draft: Draft, write: Callable[[str], str]) -> str:
+    """Write an address with its values; empty where it is none.
+
+    A value stands behind the host, or is itself an http or https address that ends in front of what
+    follows: it can choose no other scheme, and make no other host of a known one's beginning.
+    """
+    parts = list(pieces(text.strip(), draft, write))
+    written = [piece.written for piece in parts]
+    received = next((place for place, piece in enumerate(parts) if _is_received(piece)), None)
+    if received is not None:
+        known = max(received, 1)
+        begins = "".join(written[:known])
+        is_alone = known == len(parts) and WEB.fullmatch(begins)
+        if not is_alone and not (HOST if received else WEB_HOST).match(begins + "".join(written[known:])[:1]):
+            return ""
+    return "".join(written) if URL.fullmatch("".join(written)) else ""
+
+
+def _is_received(piece: Piece) -> bool:
+    return piece.is_value and not isinstance(piece.text, Setting)
+
+
 def _url_in_entity(text: str) -> str:
     return url(text).replace("&", "&amp;")
 
@@ -84,9 +109,9 @@ def _entity(inner: str, draft: Draft, write: Callable[[str], str]) -> Iterable[P
         yield from _words(label, draft, write)
         return
     shown = _plain_label(label, draft, write)
-    address = _target(target, draft)
-    if address:
-        yield Piece(f"<{address}{bar}{shown}>", is_whole=True)
+    leads_to = _target(target, draft)
+    if leads_to:
+        yield Piece(f"<{leads_to}{bar}{shown}>", is_whole=True)
     else:
         yield Piece(draft.expanded(label or target), write, is_value=True)
 
@@ -103,5 +128,4 @@ def _target(target: str, draft: Draft) -> str:
         if all(isinstance(value, Setting) and NAMED.fullmatch(value) for value in values):
             return draft.expanded(target)
         return "" if values else target
-    address = "".join(piece.written for piece in pieces(target, draft, _url_in_entity))
-    return address if URL.fullmatch(address) else ""
+    return address(target, draft, _url_in_entity)
