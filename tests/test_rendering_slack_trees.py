@@ -126,7 +126,7 @@ TYPED = st.builds(
 MENTIONED = {"user", "usergroup", "broadcast", "channel", "team"}
 
 
-def objects_in(node) -> list[dict]:
+def objects_in(node) -> list[dict[str, object]]:
     """List every object of a payload."""
     if isinstance(node, dict):
         return [node, *(found for item in node.values() for found in objects_in(item))]
