@@ -32,7 +32,12 @@ def test_the_longest_text_takes_each_step_of_a_machine_once_a_character():
 
     def counted(item, flags):
         test = original(item, flags)
-        return lambda text, place: tried.append(place) or test(text, place)
+
+        def counting(text, place):
+            tried.append(place)
+            return test(text, place)
+
+        return counting
 
     with patch.object(slow_patterns, "_test", counted):
         match = whole_match(r"(a|aa)+b", 0)
