@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.configuration.covering import ROUTED, covers
+from bridge.configuration.covering import ROUTED, covers, takes_nothing
 from bridge.matching import compile_condition
 
 
@@ -90,3 +90,23 @@ STATES = st.lists(
 def test_states_are_compared_one_by_one(upper, lower):
     wide, narrow = conditions(state=upper), conditions(state=lower)
     assert covers(wide, narrow) is all(wide[0].holds(state) for state in ROUTED if narrow[0].holds(state))
+
+
+@pytest.mark.parametrize(
+    ("field", "texts", "takes"),
+    [
+        ("severity", ["critical"], False),
+        ("severity", ["Serious"], False),
+        ("severity", ["serious", "!s*"], False),
+        ("severity", ["!*"], False),
+        ("severity", [""], True),
+        ("severity", ["critical", "warn"], True),
+        ("severity", ["!critical"], True),
+        ("state", ["expired"], False),
+        ("state", ["!triggered", "!re*"], False),
+        ("state", ["~trig.*"], True),
+        ("kind", ["anything"], True),
+    ],
+)
+def test_what_none_of_a_fields_few_values_meets_takes_nothing(field, texts, takes):
+    assert takes_nothing(compile_condition(field, texts)) is not takes

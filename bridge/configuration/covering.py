@@ -1,12 +1,25 @@
-"""Whether one match takes everything that another would: then a route below it can never match."""
+"""Whether one match takes everything that another would: then a route below it can never match.
 
-from collections.abc import Iterable
+And whether one takes nothing at all, since its field has few values and it asks for another.
+"""
 
-from bridge.alarm import State
+from collections.abc import Iterable, Mapping, Sequence
+
+from bridge.alarm import SEVERITIES, State
 from bridge.matching import Alternative, Condition
 
 ROUTED = (State.TRIGGERED, State.REPEAT, State.RECOVERED, State.ESCALATED)  # the states that routes see
+CLOSED: Mapping[str, Sequence[str]] = {  # fields with all values they may have, as they are told
+    "severity": (*filter(None, SEVERITIES), ""),
+    "state": ROUTED,
+}
 STRETCH = "\ue000"  # stands for what a "*" may stand for
+
+
+def takes_nothing(condition: Condition) -> bool:
+    """Say whether a condition holds for none of its field's values."""
+    values = CLOSED.get(condition.field)
+    return values is not None and not any(condition.holds(value) for value in values)
 
 
 def covers(upper: Iterable[Condition], lower: Iterable[Condition]) -> bool:

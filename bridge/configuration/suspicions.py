@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from bridge.configuration.covering import covers
-from bridge.configuration.problems import KeyPath
+from bridge.configuration.covering import CLOSED, covers, takes_nothing
+from bridge.configuration.problems import KeyPath, did_you_mean
 from bridge.configuration.references import walk
 from bridge.configuration.source import Source
-from bridge.configuration.tree import get
+from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
+from bridge.matching import compile_condition
 from bridge.routing import Route, Routes
 from bridge.settings import ChannelSettings
 from bridge.web.settings import Auth, ConsoleSettings, ServerSettings
@@ -18,6 +19,7 @@ def suspect(source: Source, routes: Routes, channels: Mapping[str, ChannelSettin
     """Warn of routes and channels that do nothing."""
     paths = {name: path for path, name, _node in walk(source.get("routes"), ("routes",))}
     _suspect_covered(source, routes.tree, paths)
+    _suspect_impossible(source)
     _suspect_bare(source)
     used = {name for route in routes.all for name in route.channels} | set(routes.default_channels)
     used |= {settings.fallback for settings in channels.values() if settings.fallback}
@@ -43,6 +45,8 @@ def suspect_access(source: Source, server: ServerSettings, console: ConsoleSetti
 def _suspect_covered(source: Source, routes: Iterable[Route], paths: Mapping[str, KeyPath]) -> None:
     above: list[Route] = []
     for route in routes:
+        if any(map(takes_nothing, route.conditions)):
+            continue  # that is said by itself, and what takes nothing covers nothing
         cover = next((each for each in above if covers(each.conditions, route.conditions)), None)
         if cover:
             shown = _shown(source, cover, paths[cover.name])
@@ -50,6 +54,29 @@ def _suspect_covered(source: Source, routes: Iterable[Route], paths: Mapping[str
         if not route.goes_on:
             above.append(route)
         _suspect_covered(source, route.children, paths)
+
+
+def _suspect_impossible(source: Source) -> None:
+    """Warn of what no alarm says in a field that has few values, a text at a time."""
+    for path, _name, route in walk(source.get("routes"), ("routes",)):
+        match = get(route, "match")
+        for field, entry in match.entries.items() if isinstance(match, MapNode) else ():
+            if field in CLOSED:
+                _suspect_texts(source, field, entry.node, (*path, "match", field))
+
+
+def _suspect_texts(source: Source, field: str, node: Node, path: KeyPath) -> None:
+    listed = isinstance(node, ListNode)
+    texts = [item.text for item in (node.items if isinstance(node, ListNode) else [node]) if isinstance(item, Scalar)]
+    *others, last = [str(value) or '""' for value in CLOSED[field]]
+    known = f"{', '.join(others)} or {last}"
+    wrong = [place for place, text in enumerate(texts) if takes_nothing(compile_condition(field, [text]))]
+    for place in wrong:
+        hint = did_you_mean(texts[place].removeprefix("="), filter(None, CLOSED[field]))
+        where = (*path, place) if listed else path
+        source.warn(where, f"can never match: no route sees this {field}, only {known}{hint}")
+    if not wrong and takes_nothing(compile_condition(field, texts)):
+        source.warn(path, f"can never match: whether the {field} is {known}, it is not taken")
 
 
 def _shown(source: Source, route: Route, path: KeyPath) -> str:
