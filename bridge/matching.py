@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from bridge.alarm import Alarm, State
-from bridge.slow_patterns import is_slow
+from bridge.patterns import PatternError, compile_pattern
 from bridge.sources.places import region_names
 
 FIELDS = (
@@ -37,7 +37,7 @@ FIELDS = (
 )
 MAPPINGS = ("dimensions", "tags")  # matched as dimensions.KEY and tags.KEY
 FOLDED = frozenset({"namespace", "region", "product"})  # compared without regard to case
-MAX_VALUE = 1024  # characters of a value that are looked at: bounds memory, and the time of what is quadratic
+MAX_VALUE = 1024  # characters of a value that are looked at: bounds memory, and the time of an expression
 SHOWN = 100  # characters of a value that a reason repeats
 
 
@@ -144,9 +144,9 @@ def _alternative(text: str, *, fold: bool) -> Alternative:
     if text.startswith("="):
         return _literal(text, text[1:], fold=fold)
     if text.startswith("~"):
-        return Alternative(source=text, literal=None, matches=_pattern(_regex(text[1:], fold=fold)))
+        return Alternative(source=text, literal=None, matches=_regex(text[1:], fold=fold))
     if "*" in text or "?" in text:
-        return Alternative(source=text, literal=None, matches=_pattern(_glob(text.casefold() if fold else text)))
+        return Alternative(source=text, literal=None, matches=_glob(text.casefold() if fold else text))
     return _literal(text, text, fold=fold)
 
 
@@ -155,31 +155,20 @@ def _literal(source: str, text: str, *, fold: bool) -> Alternative:
     return Alternative(source=source, literal=wanted, matches=wanted.__eq__)
 
 
-def _pattern(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    fullmatch = pattern.fullmatch
-    return lambda value: fullmatch(value) is not None
-
-
-def _regex(text: str, *, fold: bool) -> re.Pattern[str]:
+def _regex(text: str, *, fold: bool) -> Callable[[str], bool]:
     try:
-        pattern = re.compile(text, re.DOTALL | (re.IGNORECASE if fold else 0))
-    except re.error as error:
-        where = f" at character {error.pos + 1}" if error.pos is not None else ""
-        raise MatchError(f"is not a regular expression: {error.msg}{where} after the ~") from None
-    except (OverflowError, RecursionError):
-        raise MatchError("is not a regular expression: it is too large") from None
-    if is_slow(text):
-        raise MatchError("may take for ever: it repeats what itself repeats, such as (a+)+; one repeat is enough")
-    return pattern
+        return compile_pattern(text, fold=fold)
+    except PatternError as error:
+        raise MatchError(f"is not a regular expression that is known here: {error}") from None
 
 
-def _glob(text: str) -> re.Pattern[str]:
+def _glob(text: str) -> Callable[[str], bool]:
     """Translate a glob; atomic groups take the first place each part fits, so that no glob is slow."""
     parts = ["".join("." if sign == "?" else re.escape(sign) for sign in part) for part in text.split("*")]
-    if len(parts) == 1:
-        return re.compile(parts[0], re.DOTALL)
     middle = "".join(f"(?>.*?{part})" for part in parts[1:-1] if part)
-    return re.compile(f"{parts[0]}{middle}.*{parts[-1]}", re.DOTALL)
+    whole = parts[0] if len(parts) == 1 else f"{parts[0]}{middle}.*{parts[-1]}"
+    fullmatch = re.compile(whole, re.DOTALL).fullmatch
+    return lambda value: fullmatch(value) is not None
 
 
 def _getter(field: str) -> Callable[[Alarm, State], str]:

@@ -155,7 +155,12 @@ def test_every_dependency_is_locked_and_used():
     wanted = {re.split(r"[\s<>=!;\[]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
     locked = (ROOT / "requirements" / "run.txt").read_text().lower().replace("_", "-")
     assert [name for name in sorted(wanted) if f"\n{name}==" not in locked] == []
-    modules = {"slack-sdk": "slack_sdk", "prometheus-client": "prometheus_client", "ruamel.yaml": "ruamel"}
+    modules = {
+        "google-re2": "re2",
+        "prometheus-client": "prometheus_client",
+        "ruamel.yaml": "ruamel",
+        "slack-sdk": "slack_sdk",
+    }
     code = "\n".join(module.read_text(encoding="utf-8") for module in MODULES)
     unused = [
         name for name in wanted if not re.search(rf"^\s*(import|from) {modules.get(name, name)}\b", code, re.MULTILINE)
