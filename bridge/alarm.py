@@ -125,6 +125,7 @@ class Reading:
     alarm: Alarm | None = None
     session_id: str = ""  # as far as known, for the answer
     problem: str = ""
+    problem_zh: str = ""  # the same in Chinese, for UNRECOGNISED
 
 
 @record

@@ -44,7 +44,7 @@ def composer(
         event = delivery.event
         telling = Telling(
             event=event,
-            alarm=delivery.alarm or alarm_of(delivery.body or b"", event),
+            alarm=delivery.alarm or alarm_of(delivery.body or b"", event, channel.language),
             body=delivery.body or b"",
             delivery_id=str(delivery.id),
             channel=channel,
@@ -83,8 +83,8 @@ def route_view(route: Route | None, mention: Mentions, state: State) -> RouteVie
     return RouteView(name=route.name, template=route.template, links=route.links, vars=route.vars, mention=texts)
 
 
-def alarm_of(body: bytes, event: Event) -> Alarm:
-    """Read the callback again; one that is no alarm says only what is wrong with it."""
+def alarm_of(body: bytes, event: Event, language: str) -> Alarm:
+    """Read the callback again; one that is no alarm says only what is wrong with it, in the channel's language."""
     reading = sources.read(body, event.received_at)
     if reading.alarm is not None:
         return reading.alarm
@@ -94,5 +94,5 @@ def alarm_of(body: bytes, event: Event) -> Alarm:
         occurred_at=event.occurred_at,
         session_id=reading.session_id,
         kind="",
-        details={"problem": reading.problem},
+        details={"problem": reading.problem_zh if language == "zh" else reading.problem},
     )

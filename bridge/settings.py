@@ -92,7 +92,7 @@ def _positive_duration(value: object) -> timedelta:
 
 
 def _size(value: object) -> int:
-    match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|kB|MB|)", str(value).strip())
+    match = re.fullmatch(r"(\d{1,12})\s*(B|KiB|MiB|kB|MB|)", str(value).strip())
     if isinstance(value, bool) or not match:
         raise ValueError('must be a size such as "64KiB" or "1MiB"')
     amount = int(match[1]) * SIZES[match[2]]
@@ -111,7 +111,7 @@ def _rate(value: object) -> Rate | None:
         return value
     if value is False or value == "off":
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|min|m|h|hour)", str(value).strip())
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)\s*/\s*(s|sec|min|m|h|hour)", str(value).strip())
     if not match or float(match[1]) <= 0:
         raise ValueError('must be a rate such as "60/min" or "1/s", or off')
     return Rate(float(match[1]) / PER[match[2]])

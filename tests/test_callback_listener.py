@@ -546,3 +546,21 @@ async def test_readiness_and_health_hang_on_the_store_and_tell_no_reasons(tmp_pa
             for target in ("/healthz", "/readyz"):
                 answer = await bridge.send(request("GET", target))
                 assert (answer.status, answer.body) == (status, said)
+
+
+@pytest.mark.parametrize("before", [b"", request("POST", "/callback", BODY)])
+@pytest.mark.parametrize("half", [b"", b"POST /callback HTTP/1.1\r\nHost: bri"])
+@virtual
+async def test_a_connection_without_the_whole_head_of_a_request_is_closed_after_75_s(before, half, tmp_path, clock):
+    async with a_listener(tmp_path, clock) as bridge:
+        loop = asyncio.get_running_loop()
+        reader, writer = await asyncio.open_connection("127.0.0.1", bridge.port)
+        writer.write(before)
+        if before:
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(TAKEN)) == TAKEN
+        begun = loop.time()
+        writer.write(half)
+        assert await reader.read() == b""
+        assert 74 < loop.time() - begun < 77
+        writer.close()

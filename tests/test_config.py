@@ -13,6 +13,7 @@ from bridge.config import ConfigError, Problem, load
 from bridge.configuration.yaml_tree import parse
 from bridge.message import Step
 from bridge.settings import Secret
+from bridge.web.settings import address
 
 SMALL = "server:\n  auth: off\nchannels:\n  here:\n    type: terminal\ndefault_channels: [here]\n"
 
@@ -93,6 +94,34 @@ def test_a_console_off_loopback_with_credentials_is_allowed(write):
 def test_an_address_is_a_host_and_a_port(write, text, host, port, shown, is_loopback):
     listen = write(with_server(f"server:\n  auth: off\n  listen: {text}\n")).server.listen
     assert (listen.host, listen.port, str(listen), listen.is_loopback) == (host, port, shown, is_loopback)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1", True),
+        ("127.0.0.1:1", "127.0.0.1:2", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+        ("127.0.0.1:1", "127.0.0.2:1", False),
+        ("0.0.0.0:1", "127.0.0.1:1", True),
+        ("0.0.0.0:1", "localhost:1", True),
+        ("[::]:1", "localhost:1", True),
+        ("[::]:1", "[::1]:1", True),
+        ("[::]:1", "127.0.0.1:1", False),  # asyncio opens [::] for IPv6 alone
+        ("[::]:1", "0.0.0.0:1", False),
+        ("[::1]:1", "[0::1]:1", True),
+        ("localhost:1", "127.0.0.1:1", True),
+        ("bridge:1", "bridge:1", True),
+        ("bridge:1", "0.0.0.0:1", False),  # not looked up: `serve` finds it
+    ],
+)
+def test_two_addresses_meet_where_they_cannot_both_be_listened_on(one, other, meet):
+    assert address(one).meets(address(other)) is address(other).meets(address(one)) is meet
+
+
+def test_a_number_of_more_than_100_characters_stays_a_text(write):
+    loaded = write(SMALL + f"routes:\n  - vars: {{long: {'1' * 5000}, short: {'1' * 100}}}\n    channels: [here]\n")
+    assert loaded.routes.named("1").vars == {"long": "1" * 5000, "short": int("1" * 100)}
 
 
 @pytest.mark.parametrize("text", ["/callback", "/callback/", "/a/b-c_d~e.f"])

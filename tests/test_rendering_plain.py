@@ -1,5 +1,7 @@
 """The built-in plain text, and the words it shares with the templates."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -217,3 +219,20 @@ def test_how_long_an_alarm_lasts(state, changes, event, expected):
     span = duration(event_of(alarm, state, **event), alarm)
 
     assert span == (None if expected is None else timedelta(seconds=expected))
+
+
+MANY = """
+from bridge.rendering.view import AlarmView
+from tests.test_rendering_support import alarm_of, telling_of, with_alarm
+from dataclasses import replace
+alarm = alarm_of(b'{"alarmObjInfo": {}}')
+dimensions, details = ({f"{name}{number}": "x" for number in range(150_000)} for name in "ab")
+telling = with_alarm(telling_of(), dimensions=dimensions, details=details | {"a7": "x"})
+print(len(AlarmView(telling).notes))
+"""
+
+
+def test_notes_of_many_details_beside_many_dimensions_are_not_compared_one_by_one():
+    """In a process of its own: comparing each with each would take minutes."""
+    ran = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout == "150000\n"

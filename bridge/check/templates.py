@@ -97,7 +97,7 @@ class _Trial:
 def _telling(use: Use, situation: Situation) -> Telling:
     return Telling(
         event=situation.event,
-        alarm=situation.alarm or alarm_of(situation.body, situation.event),
+        alarm=situation.alarm or alarm_of(situation.body, situation.event, use.channel.language),
         body=situation.body,
         delivery_id="1",
         channel=use.channel,

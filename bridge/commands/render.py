@@ -119,12 +119,13 @@ def _speaks(settings: ChannelSettings, choice: Choice, hearing: Hearing) -> bool
 
 def _telling(config: Config, hearing: Hearing, choice: Choice, settings: ChannelSettings) -> Telling:
     event = event_of(hearing)
+    channel = channel_view(choice.channel, settings, config.language, config.timezone)
     return Telling(
         event=event,
-        alarm=alarm_of(hearing.body, event),
+        alarm=alarm_of(hearing.body, event, channel.language),
         body=hearing.body,
         delivery_id=str(NUMBER),
-        channel=channel_view(choice.channel, settings, config.language, config.timezone),
+        channel=channel,
         route=route_view(choice.route, settings.mention, hearing.state),
     )
 

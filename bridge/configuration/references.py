@@ -9,7 +9,8 @@ from bridge.configuration.values import is_null
 from bridge.configuration.yaml_tree import QUOTE_IT
 from bridge.matching import FIELDS, MAPPINGS, MatchError, compile_condition, field_name
 from bridge.routing import route_name
-from bridge.web.settings import address, is_off
+from bridge.settings import Record
+from bridge.web.settings import Address, ConsoleSettings, ServerSettings, address, is_off
 
 
 def check_references(source: Source) -> None:
@@ -125,15 +126,28 @@ def _after(name: str, targets: dict[str, str]) -> list[str]:
 
 
 def _check_listeners(source: Source) -> None:
-    listen, auth = source.get("console", "listen"), source.get("console", "auth")
-    if not isinstance(listen, Scalar) or is_off(listen.text):
+    """Refuse a console that strangers reach, and two listeners in one place."""
+    console, public = _listens(source, "console", ConsoleSettings), _listens(source, "server", ServerSettings)
+    if console is None:
         return
-    try:
-        where = address(listen.text)
-    except ValueError:
-        return
-    if not where.is_loopback and (auth is None or (isinstance(auth, Scalar) and is_off(auth.text))):
+    auth = source.get("console", "auth")
+    if not console.is_loopback and (auth is None or (isinstance(auth, Scalar) and is_off(auth.text))):
         source.wrong(("console", "auth"), "tokens or basic are needed, since console.listen is not on loopback")
-    public = source.get("server", "listen")
-    if where.port and isinstance(public, Scalar) and public.text == listen.text:
-        source.wrong(("console", "listen"), "is server.listen too; the console needs a port of its own")
+    if public is not None and console.meets(public):
+        own = source.get("console", "listen") is not None
+        path, other = ("console", f"server.listen ({public})") if own else ("server", f"console.listen ({console})")
+        source.wrong((path, "listen"), f"meets {other}: each needs a port of its own")
+
+
+def _listens(source: Source, name: str, settings: type[Record]) -> Address | None:
+    """Give where a listener is to listen; None where it is off, or no address."""
+    node = source.get(name, "listen")
+    if node is None or is_null(node):
+        default: Address = settings.model_fields["listen"].default
+        return default
+    if not isinstance(node, Scalar) or is_off(node.text):
+        return None
+    try:
+        return address(node.text)
+    except ValueError:
+        return None

@@ -21,6 +21,7 @@ from bridge.settings import Record, Secret
 MAX_SECRET = 65_536  # bytes of a secret's file
 MAY_BE_EMPTY = frozenset({("server", "verification_code")})  # empty means none
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")  # YAML 1.2, core schema, 10.3.2
+LONGEST_NUMBER = 100  # characters: Python reads no number of more than 4,300 digits, and nobody means one
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -108,8 +109,8 @@ def is_null(node: Node) -> bool:
 
 
 def typed(node: Scalar) -> Any:
-    """Give a scalar's value by YAML 1.2's core schema, where `no` and `1_000` are texts."""
-    if not node.plain:
+    """Give a scalar's value by YAML 1.2's core schema, where `no` and `1_000` are texts; endless numbers are, too."""
+    if not node.plain or len(node.text) > LONGEST_NUMBER:
         return node.text
     if node.text in BOOLEANS:
         return BOOLEANS[node.text]

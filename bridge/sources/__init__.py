@@ -5,19 +5,15 @@ reason in words, and is kept and shown by others. One file a dialect: `tencent` 
 alarms, and EventBridge's body made like them), `cloudevents` (EventBridge's raw events).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from bridge.alarm import Alarm, Reading, ReadingKind
 from bridge.sources import cloudevents, tencent
 from bridge.sources.parsing import Parsed, parse_leniently, parse_strictly
+from bridge.sources.problems import NO_ALARM, Problem, no_object
 from bridge.sources.values import text
-
-NO_ALARM = (
-    "the body is a JSON object, but no alarm: it has neither alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent"
-)
-SORTS = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
 
 def read(body: bytes, received_at: datetime) -> Reading:
@@ -64,29 +60,38 @@ def _other(value: dict[str, Any], parsed: Parsed) -> Reading:
     return _unrecognised(NO_ALARM, value)
 
 
-def _unrecognised(problem: str, value: object) -> Reading:
-    return Reading(kind=ReadingKind.UNRECOGNISED, session_id=_session_id(value), problem=problem)
+def _unrecognised(problem: Problem, value: object) -> Reading:
+    return Reading(
+        kind=ReadingKind.UNRECOGNISED, session_id=_session_id(value), problem=problem.en, problem_zh=problem.zh
+    )
 
 
-def _answered(value: object, alarm: Alarm) -> str:
+def _answered(value: Mapping[str, Any], alarm: Alarm) -> str:
     """Give the session id that the answer repeats: as received, blanks included."""
-    received = _session_id(value)
-    return received if received.strip() == alarm.session_id else alarm.session_id
+    received = value.get("sessionId")
+    if isinstance(received, str) and received.strip() == alarm.session_id:
+        return received
+    name = "sessionid" if tencent.speaks(value) else "id"
+    return next((each for each in _texts(value, name) if each.strip() == alarm.session_id), alarm.session_id)
 
 
 def _session_id(value: object) -> str:
-    session = value.get("sessionId") if isinstance(value, Mapping) else None
-    if isinstance(session, str):
-        return session
-    return text(session) if isinstance(session, int | float) and not isinstance(session, bool) else ""
+    return next(_texts(value, "sessionid"), "") if isinstance(value, Mapping) else ""
 
 
-def _said_of(value: object, body: bytes) -> str:
+def _texts(value: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Give what a body has under a name in any case of letters: texts as they are, and numbers."""
+    for key, item in value.items():
+        if key.lower() == name:
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, int | float) and not isinstance(item, bool):
+                yield text(item)
+
+
+def _said_of(value: object, body: bytes) -> Problem:
     """Say what a JSON value that is no object is."""
-    if isinstance(value, str) and not body.rstrip().endswith(b'"'):  # NaN, or an endless number: kept as text
-        return f"the body is {SORTS[float]}, not an object"
-    if not isinstance(value, list):
-        return f"the body is JSON, but {SORTS[type(value)]}, not an object"
-    alarms = sum(isinstance(item, dict) and (tencent.speaks(item) or cloudevents.speaks(item)) for item in value)
-    inside = f" with {alarms} alarm{'s' if alarms > 1 else ''} inside" if alarms else ""
-    return f"the body is a JSON array{inside}, not an object"
+    items = value if isinstance(value, list) else []
+    alarms = sum(isinstance(item, dict) and (tencent.speaks(item) or cloudevents.speaks(item)) for item in items)
+    kept_as_text = isinstance(value, str) and not body.rstrip().endswith(b'"')
+    return no_object(value, kept_as_text=kept_as_text, alarms=alarms)

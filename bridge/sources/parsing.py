@@ -13,7 +13,10 @@ from typing import Any
 
 import orjson
 
+from bridge.sources.problems import Problem, not_json, too_deep, too_many
+
 BOM = b"\xef\xbb\xbf"
+MAX_PARTS = 20_000  # objects and lists in a body: an alarm has ten, and each costs whoever walks it 10 µs
 MAX_DEPTH = 64  # an alarm has 5 levels; what is deeper would exhaust the stack of whoever walks it
 LONG_INTEGER = re.compile(rb"[:\[,]\s*-?\d{19}")  # may not fit into 63 bits; and not within a text, as session ids
 LONG_NUMBER = b":" + b"0" * 19  # what a long integer looks like in the shapes below, found faster than by the pattern
@@ -36,7 +39,7 @@ class Parsed:
 
     value: Any = None
     oddities: tuple[str, ...] = ()
-    failure: str = ""
+    failure: Problem | None = None
 
 
 def parse_strictly(body: bytes) -> Any:
@@ -72,18 +75,14 @@ def parse_leniently(body: bytes) -> Parsed:
             parse_constant=numbers.constant,
         )
     except json.JSONDecodeError as error:
-        words = f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        return Parsed(failure=words)
+        return Parsed(failure=not_json(error))
     except RecursionError:
-        return Parsed(failure=_too_deep())
-    depth, strange = _examined(value)
-    failure = _too_deep() if depth > MAX_DEPTH else ""
+        return Parsed(failure=too_deep(MAX_DEPTH))
+    depth, parts, strange = _examined(value)
+    if depth > MAX_DEPTH or parts > MAX_PARTS:
+        return Parsed(value=value, failure=too_deep(MAX_DEPTH) if depth > MAX_DEPTH else too_many(MAX_PARTS))
     found = (*oddities, *numbers.oddities, *strange)
-    return Parsed(value=value, oddities=found or _control_characters(body), failure=failure)
-
-
-def _too_deep() -> str:
-    return f"the body is nested more than {MAX_DEPTH} levels deep"
+    return Parsed(value=value, oddities=found or _control_characters(body))
 
 
 def _decoded(body: bytes) -> tuple[str, tuple[str, ...]]:
@@ -126,21 +125,21 @@ class _Numbers:
         return word
 
 
-def _examined(value: object) -> tuple[int, tuple[str, ...]]:
-    """Give how deep a value is nested, and what its texts hold that databases refuse."""
-    deepest, strange = 0, dict[str, None]()
+def _examined(value: object) -> tuple[int, int, tuple[str, ...]]:
+    """Give how deep a value is nested, how many parts it has, and what its texts hold that databases refuse."""
+    deepest, parts, strange = 0, 0, dict[str, None]()
     waiting: list[tuple[int, Any]] = [(0, [value])]  # what is in it is one level deeper
-    while waiting:
+    while waiting and parts <= MAX_PARTS:
         depth, items = waiting.pop()
         for item in items:
             if isinstance(item, str):
                 if not item.isascii() or "\0" in item:
                     strange.update(dict.fromkeys(_strange(item)))
             elif isinstance(item, dict | list):
-                deepest = max(deepest, depth + 1)
+                deepest, parts = max(deepest, depth + 1), parts + 1
                 if item:
                     waiting.append((depth + 1, [*item, *item.values()] if isinstance(item, dict) else item))
-    return deepest, tuple(strange)
+    return deepest, parts, tuple(strange)
 
 
 def _strange(item: str) -> Iterator[str]:

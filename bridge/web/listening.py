@@ -11,6 +11,9 @@ from bridge.web.settings import Address
 # aiohttp 3.14 fails with a traceback where both end in the same moment.
 HANDLER_SECONDS = 4.5
 LINGER_SECONDS = 1.0  # for a client to read the answer while its body is not wanted
+# For the head of a request, from where the connection begins or the last answer ended. Longer than the 60 s for which
+# proxies keep a connection by default: else they would use one that is being closed.
+IDLE_SECONDS = 75.0
 BACKLOG = 1024  # connections that wait to be taken
 
 
@@ -20,6 +23,7 @@ async def listen(stack: AsyncExitStack, app: web.Application, address: Address) 
         app,
         access_log=None,  # it would show the tokens of callback URLs
         handle_signals=False,
+        keepalive_timeout=IDLE_SECONDS,
         shutdown_timeout=HANDLER_SECONDS,
         lingering_time=LINGER_SECONDS,
     )

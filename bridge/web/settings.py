@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
@@ -13,6 +13,8 @@ from bridge.settings import Record, Secret, Size
 OPEN = "`auth: off` says that it is open to whoever reaches it"
 URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")  # "+" in ?token= would arrive as a blank, "%" as something else
 PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
+WILD = frozenset({ip_address("0.0.0.0"), ip_address("::")})  # noqa: S104 - each of the machine's addresses of its version
+LOCALHOST = (ip_address("127.0.0.1"), ip_address("::1"))
 TAKEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
@@ -33,8 +35,27 @@ class Address:
         except ValueError:
             return False
 
+    def meets(self, other: "Address") -> bool:
+        """Whether the two cannot both be listened on; names but localhost are not looked up."""
+        if not self.port or self.port != other.port:
+            return False
+        if self.host == other.host:
+            return True
+        ours, theirs = _places(self.host), _places(other.host)
+        return any(one.version == two.version and (one == two or WILD & {one, two}) for one in ours for two in theirs)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _places(host: str) -> tuple[IPv4Address | IPv6Address, ...]:
+    """Give the addresses that a host stands for; none where a name would have to be looked up."""
+    if host.lower() == "localhost":
+        return LOCALHOST
+    try:
+        return (ip_address(host),)
+    except ValueError:
+        return ()
 
 
 def is_off(value: object) -> bool:
