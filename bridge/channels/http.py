@@ -199,15 +199,19 @@ class BoundedResponse(aiohttp.ClientResponse):
     async def read(self) -> bytes:
         """Read the answer, or its beginning where it is longer."""
         if self._body is None:
-            self._body = await self._beginning()
+            try:
+                self._body = await beginning(self.content)
+            finally:
+                if not self.content.at_eof():
+                    self.close()
         return self._body
 
-    async def _beginning(self) -> bytes:
-        read = bytearray()
-        try:
-            while not self.content.at_eof() and len(read) < MAX_ANSWER:
-                read += await self.content.read(MAX_ANSWER - len(read))
-        finally:
-            if not self.content.at_eof():
-                self.close()
-        return bytes(read)
+
+async def beginning(content: aiohttp.StreamReader) -> bytes:
+    """Read MAX_ANSWER bytes at most."""
+    if content.is_eof():  # all of it is here
+        return content.read_nowait()[:MAX_ANSWER]
+    read = bytearray()
+    while not content.at_eof() and len(read) < MAX_ANSWER:
+        read += await content.read(MAX_ANSWER - len(read))
+    return bytes(read)

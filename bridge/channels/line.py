@@ -1,9 +1,13 @@
 """A channel's line to its platform: the session, opened at the first call, and what every answer goes through."""
 
+from collections.abc import Mapping
+
 import aiohttp
+from yarl import URL
 
 from bridge.channels.answers import judge_failure, retry_after
-from bridge.channels.http import HttpSettings
+from bridge.channels.direct import Direct
+from bridge.channels.http import HttpSettings, proxy_for
 from bridge.channels.kind import Tools
 from bridge.channels.said import clean, secret_texts
 from bridge.message import Answer, Verdict
@@ -23,6 +27,10 @@ class Line:
         if self._session is None:
             self._session = self._tools.session(self._settings)
         return self._session
+
+    def direct(self, method: str, address: URL, headers: Mapping[str, str]) -> Direct:
+        """Give what calls one address again and again; raise ValueError as `session` does."""
+        return Direct(self.session(), method, address, headers, proxy_for(self._settings, self._tools.environ))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -4,16 +4,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import io
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from yarl import URL
 
 from bridge.channels.answers import FAILURES, judge_status
+from bridge.channels.direct import Direct, Reply
 from bridge.channels.encoding import json_bytes
 from bridge.channels.http import REDIRECTS, HttpSettings, Redirected, SecretUrl
 from bridge.channels.kind import Kind, Tools
@@ -23,7 +22,6 @@ from bridge.settings import Secret
 
 PREFIX = "whsec_"
 NEW_KEY = f'echo "{PREFIX}$(openssl rand -base64 32)" makes one'
-LARGE = 1024 * 1024  # bytes: aiohttp warns of larger ones that are not files
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "idempotency-key"})
 
 
@@ -103,6 +101,7 @@ class Webhook:
 
     def __init__(self, settings: WebhookSettings, tools: Tools) -> None:
         self._line = Line(settings, tools)
+        self._direct: Direct | None = None
         self._clock = tools.clock
         self._method = settings.method
         self._address = settings.address
@@ -113,21 +112,15 @@ class Webhook:
     async def post(self, call: Call) -> Verdict:
         """Make one attempt and judge its answer."""
         try:
-            session = self._line.session()
+            direct = self._direct or self._open()
         except ValueError as error:
             return unusable(error)
         try:
             body = _body(call.message)
         except (TypeError, ValueError, RecursionError):
             return Verdict(answer=Answer.REJECTED, said="the message cannot be written as JSON", plain_helps=True)
-        data = body if len(body) <= LARGE else io.BytesIO(body)
         try:
-            async with session.request(
-                self._method, self._address, data=data, headers=self._all_headers(call, body), allow_redirects=False
-            ) as response:
-                if response.status in REDIRECTS:
-                    raise Redirected(response.status, response.headers.get("Location", ""))
-                return await self._judge(response)
+            return self._judge(await direct.call(self._own_headers(call, body), body))
         except FAILURES as error:
             return self._line.failed(error, may_have_arrived=False)
 
@@ -137,15 +130,20 @@ class Webhook:
 
     async def close(self) -> None:
         """Close the connections."""
+        self._direct = None
         await self._line.close()
 
-    def _all_headers(self, call: Call, body: bytes) -> dict[str, str]:
+    def _open(self) -> Direct:
+        self._direct = self._line.direct(self._method, self._address, self._headers)
+        return self._direct
+
+    def _own_headers(self, call: Call, body: bytes) -> dict[str, str]:
+        """Give the headers that a call does not share with others."""
         timestamp = str(int(self._clock().timestamp()))
         headers = {
             "webhook-id": call.delivery_id,
             "Idempotency-Key": call.delivery_id,
             "webhook-timestamp": timestamp,
-            **self._headers,
         }
         if not self._content_type_is_theirs:
             plain = call.message.payload is None
@@ -154,17 +152,16 @@ class Webhook:
             headers["webhook-signature"] = sign(self._keys, call.delivery_id, timestamp, body)
         return headers
 
-    async def _judge(self, response: aiohttp.ClientResponse) -> Verdict:
+    def _judge(self, reply: Reply) -> Verdict:
         """Judge by the status; what became of the answer's body changes nothing."""
-        status = response.status
-        try:
-            answer = (await response.read()).decode("utf-8", "replace")
-        except FAILURES:
-            answer = "(the answer was cut off)"
-        said = self._line.clean(f"{status} {response.reason}: {answer}" if answer else f"{status} {response.reason}")
+        status = reply.status
+        if status in REDIRECTS:
+            raise Redirected(status, reply.headers.get("Location", ""))
+        answer = "(the answer was cut off)" if reply.body is None else reply.body.decode("utf-8", "replace")
+        said = self._line.clean(f"{status} {reply.reason}: {answer}" if answer else f"{status} {reply.reason}")
         if 200 <= status < 300:
             return Verdict(answer=Answer.SENT, said=said, status=status)
-        return judge_status(status, said, self._line.after(response.headers.get("Retry-After")))
+        return judge_status(status, said, self._line.after(reply.headers.get("Retry-After")))
 
 
 def sign(keys: tuple[bytes, ...], delivery_id: str, timestamp: str, body: bytes) -> str:
