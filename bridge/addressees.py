@@ -5,7 +5,7 @@ were given it, and to no other.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.alarm import Alarm, State
@@ -14,6 +14,7 @@ from bridge.message import Step
 from bridge.planning import steps_for
 from bridge.record import record
 from bridge.routing import Choice, Route, Routes
+from bridge.sources import own
 
 Address = tuple[str, Step, str]  # channel, step, the route's name
 
@@ -27,6 +28,7 @@ class ChannelPlan:
     chat: bool
     on_repeat: tuple[Step, ...]
     on_recovered: tuple[Step, ...]
+    fallback: str | None = None
 
 
 @record
@@ -50,6 +52,8 @@ class Addressees:
     ) -> Audience:
         """Choose by the routes, for an alarm whose episode was `given` so far."""
         choices = self.routes.choose(alarm, state)
+        if alarm.kind == own.KIND:
+            choices = self._elsewhere(choices, own.channel_about(alarm))
         calls: list[Address] = []
         now_given, held = dict(given), False
         for choice in choices:
@@ -72,6 +76,21 @@ class Addressees:
             for step in self._steps(state, kind, one.channel, self.routes.named(one.route))
         )
         return Audience(calls=calls, given=given, silence="" if calls else self._silence(given))
+
+    def _elsewhere(self, choices: tuple[Choice, ...], about: str) -> tuple[Choice, ...]:
+        """Send what the bridge says of a channel to any but that one: its fallback, else the default channels."""
+        defaults = tuple(Choice(channel=name, route=None) for name in self.routes.default_channels if choices)
+        plan = self.channels.get(about)
+        fallback = plan.fallback if plan else None
+        for some in (choices, defaults):
+            instead: dict[str, Choice] = {}
+            for one in some:
+                name = fallback if one.channel == about else one.channel
+                if name is not None:
+                    instead.setdefault(name, replace(one, channel=name))
+            if instead:
+                return tuple(instead.values())
+        return ()
 
     def _silence(self, given: Mapping[str, Given]) -> str:
         """Say why nobody hears of an ending."""

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 import structlog
 
 from bridge.addressees import Addressees, ChannelPlan
+from bridge.alarm import State
 from bridge.channels import KINDS, Tools, open_session
 from bridge.channels.said import secret_texts
 from bridge.clock import Clock
@@ -25,6 +27,7 @@ from bridge.config import Config
 from bridge.delivery import Worker
 from bridge.housekeeping import keep_house
 from bridge.intake import Intake
+from bridge.lookout import look_out
 from bridge.message import Delivery
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
@@ -32,6 +35,8 @@ from bridge.posting import Post
 from bridge.rendering import Renderer
 from bridge.settings import ChannelSettings
 from bridge.store import Writer, Written, open_store
+from bridge.trouble import Reporter, Trouble
+from bridge.troubles import Troubles, opened
 from bridge.watch import Watch
 from bridge.web.callback import CallbackListener
 from bridge.web.console import console
@@ -72,14 +77,29 @@ async def bridge(
         writer = Writer(store, lambda: intake, writing, clock)
         tasks = {"writer": _run(stack, writer.run())}
         outbox = StoreOutbox(writer, reading)
-        workers = workers_of(config, outbox, clock=clock, random=random, metrics=metrics, environ=environ, out=out)
+        troubles = Troubles(writer.record, clock, opened(store.own_alarms(), clock.now()))
+        tools = tools_of(environ, out, clock)
+        workers = workers_of(
+            config, outbox, clock=clock, random=random, metrics=metrics, tools=tools, reporter=troubles
+        )
+        troubles.begin(config.channels)
         writer.on_work = lambda written: hand_out(workers, written)
         tasks |= {f"channel {name}": _run(stack, worker.run()) for name, worker in workers.items()}
         tasks["housekeeping"] = _run(stack, keep_house(writer, lambda: intake, config.retention, clock))
+        tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, workers, troubles, clock))
+        tasks["troubles"] = _run(stack, troubles.run())
         callbacks = CallbackListener(
             config.server, record=writer.record, trouble=lambda: writer.trouble, clock=clock, metrics=metrics
         )
-        watch = Watch(store=store, reading=reading, writer=writer, workers=workers, clock=clock, metrics=metrics)
+        watch = Watch(
+            store=store,
+            reading=reading,
+            writer=writer,
+            workers=workers,
+            clock=clock,
+            metrics=metrics,
+            troubles=lambda: troubles.lasting,
+        )
         doors = AsyncExitStack()
         stack.push_async_callback(_stop, doors, workers.values())
         listening = {"console": await _listen_console(doors, config, watch)}
@@ -133,9 +153,17 @@ def intake_of(config: Config, clock: Clock) -> Intake:
             chat=kind.chat,
             on_repeat=settings.on_repeat,
             on_recovered=settings.on_recovered,
+            fallback=settings.fallback,
         )
     addressees = Addressees(routes=config.routes, channels=plans)
     return Intake(addressees=addressees, default_channels=config.default_channels, now=clock.now)
+
+
+def tools_of(environ: Mapping[str, str], out: TextIO, clock: Clock) -> Tools:
+    """Give what channels may have of the world."""
+    return Tools(
+        session=lambda settings: open_session(settings, environ=environ), clock=clock.now, out=out, environ=environ
+    )
 
 
 def workers_of(
@@ -145,13 +173,10 @@ def workers_of(
     clock: Clock,
     random: Random,
     metrics: Metrics,
-    environ: Mapping[str, str],
-    out: TextIO,
+    tools: Tools,
+    reporter: Reporter,
 ) -> dict[str, Worker]:
     """Make a worker for each channel, going on with the pauses from before."""
-    tools = Tools(
-        session=lambda settings: open_session(settings, environ=environ), clock=clock.now, out=out, environ=environ
-    )
     renderer = Renderer(config.templates)
     states = outbox.store.channel_states()
     for name, queue in outbox.store.queues().items():
@@ -170,7 +195,7 @@ def workers_of(
                 timezone=config.timezone,
                 routes=config.routes,
                 renderer=renderer,
-                failed=metrics.template_failed,
+                failed=partial(note_template, metrics, reporter),
             ),
             chat=kind.chat,
             one_by_one=kind.one_by_one,
@@ -181,8 +206,20 @@ def workers_of(
             mark=mark_of(settings),
         )
         state = states.get(name)
-        workers[name] = Worker(post, outbox, clock=clock, random=random, metrics=metrics, state=state)
+        workers[name] = Worker(
+            post, outbox, clock=clock, random=random, metrics=metrics, state=state, reporter=reporter
+        )
     return workers
+
+
+def note_template(metrics: Metrics, reporter: Reporter, channel: str, state: State, problem: str) -> None:
+    """Count a template that fails, and let people know of it; without a problem it works again."""
+    about = f"{channel}/{state}"
+    if problem:
+        metrics.template_failed(channel, state.value)
+        reporter.trouble(Trouble.TEMPLATE_FAILING, about, problem)
+    else:
+        reporter.over(Trouble.TEMPLATE_FAILING, about)
 
 
 def store_path(config: Config) -> Path:

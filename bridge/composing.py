@@ -17,6 +17,7 @@ from bridge.message import Delivery, Message
 from bridge.rendering import ChannelView, Renderer, RouteView, Telling
 from bridge.routing import Route, Routes
 from bridge.settings import ChannelSettings, Mentions
+from bridge.sources import own
 
 ROUTE_VIEWS = 1024  # kept, of routes and states
 
@@ -31,10 +32,14 @@ def composer(
     timezone: ZoneInfo,
     routes: Routes,
     renderer: Renderer,
-    failed: Callable[[str, str], None],
+    failed: Callable[[str, State, str], None],
 ) -> Callable[[Delivery], Message]:
-    """Make the function that renders one channel's deliveries; `failed` counts templates that do not work."""
+    """Make the function that renders one channel's deliveries.
+
+    `failed` is told why a template does not work, and an empty text once it works again.
+    """
     channel = channel_view(name, settings, language, timezone)
+    failing: set[State] = set()
 
     @lru_cache(ROUTE_VIEWS)
     def route_of(route: str, state: State) -> RouteView:
@@ -51,8 +56,12 @@ def composer(
             route=route_of(delivery.route, event.state),
         )
         message = renderer.render(telling)
+        if event.state in failing and not message.problem:
+            failing.discard(event.state)
+            failed(name, event.state, "")
         if message.problem:
-            failed(name, event.state.value)
+            failing.add(event.state)
+            failed(name, event.state, message.problem)
             log.error("the template failed", channel=name, state=event.state.value, reason=message.problem)
         return message
 
@@ -85,6 +94,8 @@ def route_view(route: Route | None, mention: Mentions, state: State) -> RouteVie
 
 def alarm_of(body: bytes, event: Event, language: str) -> Alarm:
     """Read the callback again; one that is no alarm says only what is wrong with it, in the channel's language."""
+    if event.kind == own.KIND and (said := own.read(body, event.received_at)) is not None:
+        return said
     reading = sources.read(body, event.received_at)
     if reading.alarm is not None:
         return reading.alarm

@@ -11,6 +11,7 @@ from bridge.message import Answer, Delivery, Verdict
 from bridge.metrics import Metrics
 from bridge.retry import Move, pause_seconds, probe_seconds
 from bridge.store import ChannelState
+from bridge.trouble import Reporter, Silent, Trouble
 
 MOST_FAILURES = 10  # in a row, before a machine's channel pauses as a whole
 
@@ -30,16 +31,18 @@ class Condition:
         metrics: Metrics,
         pauses_at: int,
         fallback: str | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         """Take `pauses_at`, the failures in a row at which the channel pauses as a whole."""
         self.state = state
         self._fallback = fallback
+        self._reporter = reporter or Silent()
         self._keep = keep
         self._clock = clock
         self._metrics = metrics
         self._pauses_at = pauses_at
         self._refused: set[str] = set()  # alarms in a row that got a verdict which may break the channel
-        metrics.channel_broken(state.name, state.broken_since is not None)
+        self._say()
         if self.is_broken:
             log.warning(
                 "the channel is still broken",
@@ -102,7 +105,7 @@ class Condition:
         self.state = ChannelState(name=before.name, paused_until=EPOCH, mark=before.mark)
         if before.broken_since is not None:
             log.warning("the channel is mended", channel=before.name, broken_since=before.broken_since.isoformat())
-            self._metrics.channel_broken(before.name, self.is_broken)
+            self._say()
         if before.paused_until is not EPOCH:
             await self._keep(self.state)
 
@@ -129,9 +132,17 @@ class Condition:
             broken_since=self.state.broken_since or now,
             reason=reason,
         )
-        self._metrics.channel_broken(self.state.name, self.is_broken)
+        self._say()
         log.error("the channel is broken", channel=self.state.name, reason=reason, next_try_seconds=seconds)
         await self._keep(self.state)
+
+    def _say(self) -> None:
+        """Let people know whether it is broken."""
+        self._metrics.channel_broken(self.state.name, self.is_broken)
+        if self.is_broken:
+            self._reporter.trouble(Trouble.CHANNEL_BROKEN, self.state.name, self.state.reason)
+        else:
+            self._reporter.over(Trouble.CHANNEL_BROKEN, self.state.name)
 
 
 def restored(name: str, mark: str, state: ChannelState | None) -> ChannelState:

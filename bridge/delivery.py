@@ -22,7 +22,9 @@ from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
 from bridge.posting import Outbox, Post, Poster
 from bridge.queue import Queue
+from bridge.sources import own
 from bridge.store import ChannelState, Result, StoreError
+from bridge.trouble import Reporter, Silent, Trouble
 
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
@@ -45,11 +47,13 @@ class Worker:
         random: Random,
         metrics: Metrics,
         state: ChannelState | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         self._post = post
         self._outbox = outbox
         self._clock = clock
         self._metrics = metrics
+        self._reporter = reporter or Silent()
         self._queue = Queue(partial(outbox.waiting, post.name), clock)
         self._lanes = self._queue.lanes
         self._window = Window(1, 1) if post.one_by_one else Window()
@@ -65,6 +69,7 @@ class Worker:
             metrics=metrics,
             pauses_at=1 if post.chat else MOST_FAILURES,
             fallback=post.fallback,
+            reporter=self._reporter,
         )
         self._poster = Poster(
             post=post, outbox=outbox, condition=self.condition, window=self._window, clock=clock, random=random
@@ -150,9 +155,18 @@ class Worker:
             self._lanes.hold(delivery, self._clock.now())
             return
         report(result, self._metrics)
+        if result.state is DeliveryState.DEAD:
+            self._bury(result)
         storing = asyncio.ensure_future(self._outbox.finish(result))
         self._settling.add(storing)
         storing.add_done_callback(partial(self._settled, result))
+
+    def _bury(self, result: Result) -> None:
+        """Say that a message will not be delivered; of the bridge's own alarms that would go round in a circle."""
+        event = result.delivery.event
+        if event.kind != own.KIND:
+            words = f"{event.short_id} {event.state}: {result.note}".strip()
+            self._reporter.trouble(Trouble.DEAD_LETTERS, self._post.name, words)
 
     def _settled(self, result: Result, storing: asyncio.Future[None]) -> None:
         """Let the next delivery of an alarm come, now that the result of this one is on disk."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.message import Delivery
-from bridge.store import ChannelState, Result, StoreUnavailable, Told, Writer
+from bridge.store import ChannelState, Queues, Result, StoreUnavailable, Told, Writer
 
 
 class StoreOutbox:
@@ -28,6 +28,11 @@ class StoreOutbox:
         """Read the newest message of an episode in the channel; raise StoreUnavailable."""
         told: Told | None = await self._read(self.store.message, episode_id, channel)
         return told
+
+    async def queues(self) -> Queues:
+        """Count what waits for each channel, and since when; raise StoreUnavailable."""
+        queues: Queues = await self._read(self.store.queues)
+        return queues
 
     async def begin(self, delivery_id: int) -> None:
         """Store that a step is about to be made; raise StoreUnavailable."""

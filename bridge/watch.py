@@ -1,7 +1,7 @@
 """What the console listener tells: metrics, and health with its reasons."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +33,7 @@ class Watch:
     workers: Mapping[str, Worker]
     clock: Clock
     metrics: Metrics
+    troubles: Callable[[], Sequence[Mapping[str, Any]]]  # the bridge's own that last
 
     async def metrics_text(self) -> bytes:
         """Give the metrics, with the queues as they are now."""
@@ -51,6 +52,7 @@ class Watch:
             "status": "unavailable" if trouble else "ok",
             "store": trouble or "ok",
             "alarms_open": alarms,
+            "troubles": list(self.troubles()),
             "channels": {
                 name: {
                     **(self._channel(self.workers[name]) if name in self.workers else REMOVED),

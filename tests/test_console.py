@@ -49,6 +49,7 @@ async def a_console(folder, clock, *, auth=None):
                 writer=spine.writer,
                 workers=spine.workers,
                 clock=clock,
+                troubles=lambda: spine.troubles.lasting,
                 metrics=spine.metrics,
             )
             app = console(auth, health=watch.health, metrics=watch.metrics_text)
@@ -65,7 +66,13 @@ async def health(session):
 @virtual
 async def test_health_tells_store_alarms_and_channels(tmp_path, clock):
     async with a_console(tmp_path, clock) as (spine, session):
-        calm = {"status": "ok", "store": "ok", "alarms_open": 0, "channels": {"here": CALM, "tickets": CALM}}
+        calm = {
+            "status": "ok",
+            "store": "ok",
+            "alarms_open": 0,
+            "troubles": [],
+            "channels": {"here": CALM, "tickets": CALM},
+        }
         assert await health(session) == (200, calm)
         await spine.take(a_body())
         clock.shift += timedelta(seconds=90)

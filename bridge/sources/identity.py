@@ -43,6 +43,11 @@ def cloud_event_key(
     return _digest(form, KEY_BYTES)
 
 
+def own_key(trouble: str, about: str) -> str:
+    """Give the identity of one of the bridge's own alarms, 32 hex digits."""
+    return _digest(["bridge", trouble, about], KEY_BYTES)
+
+
 def fingerprints(*, alert_id: str, status: Status, duration: str, severity: str, body: bytes) -> tuple[str, ...]:
     """Give what a re-send of this delivery would share with it, 16 hex digits each.
 

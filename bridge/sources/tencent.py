@@ -16,6 +16,7 @@ from bridge.sources.values import first_object, folded, in_lower_case, pairs, sp
 
 FIRING = frozenset({"1", "1.0", "trigger"})
 RECOVERED = frozenset({"0", "0.0", "recovery"})
+OWN = "bridge"  # the kind of the bridge's own alarms, which do not come from outside
 PRODUCTS = {"lb": "clb", "bs": "cbs", "ov": "cdn"}  # LB-SEVEN-LAYER-MONITOR, BS, qce/ov_cdn (policy types, 2023)
 
 TIMES = ("firstOccurTime", "durationTime", "recoverTime")
@@ -155,7 +156,8 @@ def product_of(policy_type: str, product_name: str, namespace: str) -> str:
 
 
 def _kind(sort: str, event: str) -> str:
-    if sort:
+    """Give the kind; nobody outside speaks for the bridge itself."""
+    if sort and sort.lower() != OWN:
         return sort.lower()
     return "event" if event else "metric"
 

@@ -1,9 +1,11 @@
 """What can be read of the store, by whatever thread: readers hold nobody up."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import Engine
 
+from bridge.clock import moment
 from bridge.message import Delivery
 from bridge.store import rows, statements
 from bridge.store.lower import read_channel_states, read_message, read_queues
@@ -43,3 +45,8 @@ class Reads:
         """Count the episodes that are open."""
         with self._reading.connect() as connection:
             return int(connection.execute(statements.open_episodes).scalar_one())
+
+    def own_alarms(self) -> list[tuple[bytes, datetime]]:
+        """Read the bridge's own alarms that are open: what was last told of each, and when."""
+        with self._reading.connect() as connection:
+            return [(row.body, moment(row.received_at)) for row in connection.execute(statements.own_alarms)]

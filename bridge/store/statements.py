@@ -52,6 +52,12 @@ quiet_episodes = (  # open, and not heard of since the bridge had received for s
     .order_by(episodes.c.id)
     .limit(bindparam("most"))
 )
+own_alarms = (  # the bridge's own that are open, with what was last told of them
+    select(callbacks.c.body, callbacks.c.received_at)
+    .join(episodes, episodes.c.callback_id == callbacks.c.id)
+    .where(episodes.c.phase == literal_column("'open'"), episodes.c.kind == literal_column("'bridge'"))
+    .order_by(episodes.c.id)
+)
 open_episodes = select(func.count()).select_from(episodes).where(episodes.c.phase == literal_column("'open'"))
 
 # The lower half -------------------------------------------------------------------------------------

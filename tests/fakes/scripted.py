@@ -85,7 +85,13 @@ def scripted(clock: LoopClock, channels: Mapping[str, Scripted], **options: Any)
         for name, channel in channels.items():
             post = replace(workers[name]._post, channel=channel, **{"render": words, **options})
             changed[name] = Worker(
-                post, outbox, clock=clock, random=Random(5), metrics=workers[name]._metrics, state=states.get(name)
+                post,
+                outbox,
+                clock=clock,
+                random=Random(5),
+                metrics=workers[name]._metrics,
+                state=states.get(name),
+                reporter=workers[name]._reporter,
             )
         return changed
 

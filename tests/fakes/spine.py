@@ -17,15 +17,17 @@ from structlog.testing import capture_logs
 
 from bridge import sources
 from bridge.alarm import Callback
-from bridge.app import hand_out, intake_of, workers_of
+from bridge.app import hand_out, intake_of, tools_of, workers_of
 from bridge.clock import stored
 from bridge.config import Config, load
 from bridge.delivery import Worker
 from bridge.intake import Intake
 from bridge.lifecycle import EXPIRY_SECONDS
+from bridge.lookout import look_out
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
 from bridge.store import Judgement, Store, Writer, open_store
+from bridge.troubles import Troubles, opened
 from tests.fakes.virtual import LoopClock
 
 MEMORY = "capture-2021-cvm-memory-triggered"
@@ -44,6 +46,7 @@ class Spine:
     intake: Intake
     workers: Mapping[str, Worker]
     metrics: Metrics
+    troubles: Troubles
     out: io.StringIO
     logs: list[Any]
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -94,6 +97,7 @@ async def a_spine(
     random: Random | None = None,
     environ: Mapping[str, str] | None = None,
     workers: bool = True,
+    own_alarms: bool = False,
     change: Callable[[dict[str, Worker], StoreOutbox], Mapping[str, Worker]] = lambda workers, _outbox: workers,
 ) -> AsyncIterator[Spine]:
     """Run a bridge whose config is `text` and whose store is in `folder`; `change` may exchange workers."""
@@ -111,6 +115,7 @@ async def a_spine(
         writer = Writer(store, lambda: intake, writing, clock)
         tasks = [_started(stack, writer.run())]
         outbox = StoreOutbox(writer, reading)
+        troubles = Troubles(writer.record, clock, opened(await asyncio.to_thread(store.own_alarms), clock.now()))
         made = await asyncio.to_thread(
             workers_of,
             config,
@@ -118,14 +123,18 @@ async def a_spine(
             clock=clock,
             random=random,
             metrics=metrics,
-            environ={},
-            out=out,
+            tools=tools_of({}, out, clock),
+            reporter=troubles,
         )
+        troubles.begin(config.channels)
         all_workers = dict(await asyncio.to_thread(change, made, outbox))
         writer.on_work = lambda written: hand_out(all_workers, written)
         stack.push_async_callback(_stop, all_workers.values())
         if workers:
             tasks += [_started(stack, worker.run()) for worker in all_workers.values()]
+        if own_alarms:
+            tasks.append(_started(stack, troubles.run()))
+            tasks.append(_started(stack, look_out(writer, outbox.queues, all_workers, troubles, clock)))
         yield Spine(
             path=path,
             config=config,
@@ -135,6 +144,7 @@ async def a_spine(
             intake=intake,
             workers=all_workers,
             metrics=metrics,
+            troubles=troubles,
             out=out,
             logs=logs,
             tasks=tasks,
