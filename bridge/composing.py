@@ -76,7 +76,9 @@ def channel_view(name: str, settings: ChannelSettings, language: str, timezone: 
         type=settings.type,
         language=settings.language or language,
         timezone=settings.timezone or timezone,
+        own_timezone=settings.timezone is not None,
         template=settings.template,
+        sets=(settings.type, *kind.sets),
         formats=kind.formats,
         dialect=kind.dialect,
     )

@@ -71,7 +71,7 @@ class Config:
     language: Language
     timezone: ZoneInfo
     retention: timedelta
-    channels: Mapping[str, ChannelSettings]  # language and timezone filled in
+    channels: Mapping[str, ChannelSettings]  # language filled in; whether one has a timezone of its own matters
     routes: Routes
     route_settings: tuple[RouteSettings, ...]
     default_channels: tuple[str, ...]
@@ -179,10 +179,7 @@ def _assembled(
     templates: Path | None,
 ) -> Config:
     filled = {
-        name: settings.model_copy(
-            update={"language": settings.language or top.language, "timezone": settings.timezone or top.timezone}
-        )
-        for name, settings in channels.items()
+        name: settings.model_copy(update={"language": settings.language or top.language}) for name, settings in channels.items()
     }
     return Config(
         file=path,

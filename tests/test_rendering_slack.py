@@ -1,6 +1,8 @@
 """Slack's messages: whatever an alarm says, the payload is valid, says it, mentions nobody and links to nothing."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,9 +12,20 @@ from slack_sdk.models.blocks import Block
 from bridge.alarm import State
 from bridge.rendering.dialects import DIALECTS, slack_text
 from bridge.rendering.dialects.pieces import Piece, beginning, fit, units, water_level
+from bridge.rendering.dialects.slack import shares
 from bridge.rendering.dialects.slack_text import JOINER
 from bridge.rendering.plain import plain_text
-from tests.test_rendering_support import builtin, entities_in, rendered, shown, telling_of, texts_in, with_alarm
+from tests.test_rendering_support import (
+    blocks_of,
+    builtin,
+    entities_in,
+    foreign_entities_in,
+    rendered,
+    shown,
+    telling_of,
+    texts_in,
+    with_alarm,
+)
 
 FIELDS = (
     "policy_name", "policy_id", "policy_type_name", "metric_label", "object_name", "region", "product", "value", "threshold",
@@ -62,7 +75,7 @@ def test_any_text_in_any_field_is_shown_and_does_nothing(field, text, language):
     assert message.payload is not None
     payload = json.loads(json.dumps(message.payload).encode("utf-8"))
     assert_slack_takes(payload)
-    assert entities_in(payload) == []
+    assert foreign_entities_in(payload) == []
     if field != "url" and not text.isspace():
         seen = [shown(line) for line in texts_in(payload)]
         wanted = looked_for(field, text).replace(JOINER, "")
@@ -73,7 +86,7 @@ def test_any_text_in_any_field_is_shown_and_does_nothing(field, text, language):
 
 
 def assert_slack_takes(payload):
-    blocks = payload["blocks"]
+    blocks = blocks_of(payload)
     assert len(blocks) <= 50
     assert [block.to_dict()["type"] for block in Block.parse_all(blocks)] == [block["type"] for block in blocks]
     assert 0 < units(payload["text"]) <= 4000
@@ -122,8 +135,8 @@ def test_each_state_stays_within_slacks_limits_whatever_its_size(state, kind, la
 
     assert message.payload is not None
     assert_slack_takes(message.payload)
-    assert entities_in(message.payload) == ["!here"]
-    assert sum(map(units, texts_in(message.payload["blocks"]))) <= 13_000
+    assert foreign_entities_in(message.payload) == ["!here"]
+    assert sum(map(units, texts_in(blocks_of(message.payload)))) <= 13_000
     assert units(message.plain) <= 4000
     assert message.plain.endswith("<!here>")
     assert "…" in message.text or state is State.UNRECOGNISED
@@ -140,14 +153,14 @@ def test_a_shortened_field_keeps_the_others_whole(tmp_path):
     assert units(said) == 3000
 
 
-def test_many_long_texts_come_down_to_one_level(tmp_path):
+def test_of_many_long_texts_the_first_keep_their_room_and_each_its_beginning(tmp_path):
     telling = with_alarm(telling_of(kind="slack"), policy_name="x" * 3000)
     section = '{"type": "section", "text": {"type": "mrkdwn", "text": "{{ alarm.policy_name }}"}}'
     text = f'{{"text": "t", "blocks": [{{"type": "header", "text": {{"type": "plain_text", "text": "Short"}}}}, {", ".join([section] * 6)}]}}'
 
     blocks = rendered(tmp_path, text, telling).payload["blocks"]
 
-    assert [units(block["text"]["text"]) for block in blocks] == [5, *[1999] * 6]
+    assert [units(block["text"]["text"]) for block in blocks] == [5, 3000, 3000, 3000, 2695, 150, 150]
 
 
 LINKS = {  # in the template: what of it goes out, with x = "<!channel>|a b", u = "https://ok.example/a b", v = "U01"
@@ -266,6 +279,25 @@ def test_fitting_never_exceeds_the_limit_nor_cuts_an_entity(parts, limit):
             assert part.startswith(("amp;", "lt;", "gt;"))
 
 
+@given(st.lists(st.integers(0, 1000), max_size=30), st.integers(0, 9000))
+def test_the_room_of_a_message_is_shared_and_none_of_it_wasted(sizes, room):
+    shared = shares(sizes, room)
+
+    assert all(0 <= share <= size for share, size in zip(shared, sizes, strict=True))
+    assert sum(shared) == min(sum(sizes), room) or sum(shared) > room - len(sizes)
+    assert sum(shared) <= room
+
+
+def test_the_blocks_of_attachments_count_among_the_fifty_and_one_left_empty_is_dropped(tmp_path):
+    many = '{% for n in range(30) %}{"type": "divider"}{{ "," if not loop.last }}{% endfor %}'
+    empty = '{"color": "#f00", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "{{ nothing }}"}}]}'
+    text = f'{{"text": "t", "blocks": [{many}], "attachments": [{empty}, {{"color": "#f00", "blocks": [{many}]}}]}}'
+
+    payload = rendered(tmp_path, text, telling_of(kind="slack")).payload
+
+    assert (len(payload["blocks"]), [len(one["blocks"]) for one in payload["attachments"]]) == (30, [20])
+
+
 @given(st.lists(st.integers(0, 100), max_size=10), st.integers(0, 500))
 def test_the_water_level_uses_the_room_and_no_more(sizes, room):
     level = water_level(sizes, room)
@@ -310,3 +342,44 @@ def test_a_text_object_says_nothing_beside_its_text_but_true_and_false(tmp_path)
 
     assert message.payload is not None
     assert message.payload["blocks"][0]["text"] == {"type": "plain_text", "text": "a", "emoji": True}
+
+
+def fields_of(payload):
+    return [one["text"] for block in blocks_of(payload) for one in block.get("fields", [])]
+
+
+def test_times_are_on_the_readers_clock_and_on_the_channels_where_it_has_one():
+    theirs = builtin().render(telling_of(kind="slack"), strict=True).payload
+    its_own = builtin().render(telling_of(kind="slack", own_timezone=True), strict=True).payload
+
+    assert fields_of(theirs)[0] == (
+        "*Since*\n<!date^1603257000^{date_short_pretty} {time}|2020-10-21 13:10:00 +08:00>"
+    )
+    assert fields_of(its_own)[0] == "*Since*\n2020-10-21 13:10:00 +08:00"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "own", "said"),
+    [
+        (24, False, "<!date^1603257000^{date_short_pretty} {time}|2020-10-21 13:10:00 +08:00> to <!date^1603258440^{time}|2020-10-21 13:34:00 +08:00> · lasted 24 min"),
+        (24, True, "2020-10-21 13:10:00 +08:00 to 13:34:00 · lasted 24 min"),
+        (24 * 60, True, "2020-10-21 13:10:00 +08:00 to 2020-10-22 13:10:00 +08:00 · lasted 24 h"),
+        (0, True, "2020-10-21 13:10:00 +08:00"),
+    ],
+)  # fmt: skip
+def test_an_end_says_from_when_to_when_and_the_day_once(minutes, own, said):
+    telling = telling_of(kind="slack", own_timezone=own, state=State.RECOVERED)
+    start = telling.alarm.started_at
+    ended = replace(telling, event=replace(telling.event, recovered_at=start + timedelta(minutes=minutes)))
+
+    payload = builtin().render(ended, strict=True).payload
+
+    first = payload["attachments"][0]["blocks"][0]["text"]["text"]
+    assert first == f"{said} · 10.009 % (threshold &gt; 10 %)"
+
+
+def test_metadata_tells_another_program_which_alarm_by_ids_alone():
+    assert builtin().render(telling_of(kind="slack"), strict=True).payload["metadata"] == {
+        "event_type": "alarm_bridge",
+        "event_payload": {"alarm_id": "v0n3wx", "episode_id": "5", "event_id": "7", "delivery_id": "9"},
+    }

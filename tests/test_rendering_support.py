@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bridge import samples, sources
 from bridge.alarm import Alarm, State, Status
+from bridge.channels import KINDS
 from bridge.episode import Event
 from bridge.rendering import ChannelView, Renderer, RouteView, Telling
 from bridge.rendering.dialects.slack_text import JOINER
@@ -22,12 +23,14 @@ FORMATS = {
     "slack": (("slack.json", "mrkdwn"), "slack"),
     "slack_webhook": (("slack.json", "mrkdwn"), "slack"),
 }
+OUR_TIME = re.compile(r"!date\^\d{9,10}\^(\{date_short_pretty\} )?\{time\}\|[0-9UTC:+ -]{23,26}")  # what the built-in messages say times by
 ENTITY = re.compile(r"<([^\s<>][^\n<>]*)>")  # what Slack takes for a link or a mention
 
 
 def channel(kind="terminal", **changes: Any) -> ChannelView:
     formats, dialect = FORMATS[kind]
-    given: dict[str, Any] = {"name": "ops", "type": kind, "timezone": SHANGHAI, "formats": formats, "dialect": dialect}
+    sets = (kind, *KINDS[kind].sets)
+    given: dict[str, Any] = {"name": "ops", "type": kind, "timezone": SHANGHAI, "formats": formats, "dialect": dialect, "sets": sets}
     return ChannelView(**(given | changes))
 
 
@@ -132,6 +135,17 @@ def entities_in(node) -> list[str]:
     is_parsed = node.get("type") in {None, "mrkdwn"}
     own = ENTITY.findall(node["text"]) if is_parsed and isinstance(node.get("text"), str) else []
     return own + [entity for key, item in node.items() if key != "text" or not own for entity in entities_in(item)]
+
+
+def foreign_entities_in(node) -> list[str]:
+    """List the links and mentions in a built-in message, which writes no links, and its own times only in one form."""
+    return [entity for entity in entities_in(node) if not OUR_TIME.fullmatch(entity)]
+
+
+def blocks_of(payload) -> list[dict[str, Any]]:
+    """List all blocks of a message, those of its attachments too."""
+    below = [block for one in payload.get("attachments", []) for block in one["blocks"]]
+    return [*payload.get("blocks", []), *below]
 
 
 def shown(text: str) -> str:

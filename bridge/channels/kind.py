@@ -51,6 +51,7 @@ class Kind:
     steps: frozenset[Step]
     formats: tuple[str, ...]  # of templates, the preferred one first
     dialect: str
+    sets: tuple[str, ...] = ()  # of templates that it takes where the set of its own name lacks one
     chat: bool  # people read it: paced, and waiting events may be merged
     idempotent: bool  # the same call twice does no harm: the receiver has a key to know it by
     one_by_one: bool = False  # one message under way at a time

@@ -157,6 +157,7 @@ KIND = Kind(
     steps=frozenset({Step.POST}),
     formats=("slack.json", "mrkdwn"),
     dialect="slack",
+    sets=("slack",),
     chat=True,
     idempotent=False,
     one_by_one=True,

@@ -23,6 +23,7 @@ def _slack(payload: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(blocks, list) or not isinstance(attachments, list):
         yield "blocks and attachments must be lists"
         return
+    blocks = [*blocks, *(block for one in attachments if isinstance(one, dict) for block in _blocks_of(one))]
     if len(blocks) >= MAX_BLOCKS:
         yield f"makes {MAX_BLOCKS} blocks or more; Slack takes {MAX_BLOCKS}, and the rest is left out"
     if len(attachments) > MAX_ATTACHMENTS:
@@ -36,6 +37,11 @@ def _slack(payload: Mapping[str, Any]) -> Iterator[str]:
             yield f"Slack would refuse {name}: {wrong}"
     if sum(map(_size, blocks)) > MAX_TOTAL:
         yield f"makes blocks of more than {MAX_TOTAL} characters, which Slack refuses"
+
+
+def _blocks_of(attachment: Mapping[str, Any]) -> list[Any]:
+    blocks = attachment.get("blocks", [])
+    return blocks if isinstance(blocks, list) else ["no list"]
 
 
 def _block(block: Any) -> str:

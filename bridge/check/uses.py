@@ -53,6 +53,7 @@ def uses_of_sets(own: Path | None) -> Iterator[Use]:
                     language=language,
                     timezone=ZoneInfo("UTC"),
                     template=name,
+                    sets=(kind_name, *kind.sets),
                     formats=kind.formats,
                     dialect=kind.dialect,
                 )

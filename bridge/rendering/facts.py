@@ -12,6 +12,13 @@ from bridge.episode import Event
 
 INSTANCE_KEYS = frozenset({"uninstanceid", "uinstanceid", "instanceid", "instance_id", "un_instance_id"})
 NEVER_SHOWN = frozenset({"objid", "appid", "__region__"})  # in the title, or a number nobody knows the object by
+FIRST = {  # what people know an object by stands in front of other dimensions
+    key: place
+    for place, key in enumerate((
+        "name", "host", "domain", "url", "bucket", "function_name", "topicname", "consumer_group", "pod_name",
+        "workload_name", "node", "ip", "vip", "lanip", "devicelanip", "devicewanip", "port", "vport", "protocol",
+    ))
+}  # fmt: skip
 MAX_DEPTH = 4  # of nested dimensions; deeper ones are left to `raw`
 
 
@@ -41,7 +48,11 @@ def dimension_pairs(alarm: Alarm, title: str) -> list[tuple[str, str]]:
     name = alarm.object_name
     if name and name not in title:
         pairs.insert(0, ("name", name))
-    return pairs
+    return sorted(pairs, key=_rank) if len(pairs) > 1 else pairs
+
+
+def _rank(pair: tuple[str, str]) -> int:
+    return FIRST.get(pair[0].lower(), len(FIRST))
 
 
 def _is_told(key: str, text: str, title: str, known: tuple[str, str]) -> bool:

@@ -68,7 +68,7 @@ class Library(BaseLoader):
 def _places(channel: ChannelView, route: RouteView, state: State) -> list[tuple[str, str]]:
     """List the sets to look in and for which state, the best first: the set decides before the state."""
     states = [state.value, State.TRIGGERED.value] if state is State.ESCALATED else [state.value]
-    sets = dict.fromkeys(filter(None, (route.template, channel.template, channel.type)))
+    sets = dict.fromkeys(filter(None, (route.template, channel.template, *(channel.sets or (channel.type,)))))
     return [(name, told) for name in sets for told in states]
 
 

@@ -19,6 +19,8 @@ class ChannelView:
     language: str = "en"  # or zh
     timezone: ZoneInfo
     template: str | None = None  # a set of its own
+    own_timezone: bool = False  # the config gives the channel one: times are written out in it
+    sets: tuple[str, ...] = ()  # of templates for its type, the best first; empty: the type's name
     formats: tuple[str, ...] = ("txt",)  # which it takes, the best first: slack.json, mrkdwn, json, txt
     dialect: str = "terminal"  # slack, json or terminal
 

@@ -6,26 +6,18 @@ from tests.process.telling import callback
 
 HEARD_AND_SILENT = Trouble(fails="hang", takes=True)  # Slack has the message, and the bridge never hears so
 POST, UPDATE = "chat.postMessage", "chat.update"
-POLICY = ["*Policy*\nprod-memory (policy-process)", "*Product*\nCVM", "*Region*\nGuangzhou (gz)", "Id jmbx4h"]
-VALUE = "*Value*\n95 %, threshold &gt; 90 %"
-TRIGGERED = [
-    "🔴 Triggered · MemoryUtilization · 10.0.0.1 (ins-00000001)",
-    VALUE,
-    "*Time*\nSince 2026-11-01 07:00:00 +08:00",
-    *POLICY,
-]
-REPEAT = [
-    "🟠 Still firing · MemoryUtilization · 10.0.0.1 (ins-00000001)",
-    VALUE,
-    "*Time*\nSince 2026-11-01 07:00:00 +08:00, for 5 min",
-    "Repeats: 1",
-    *POLICY,
-]
+TITLE = "MemoryUtilization · 10.0.0.1 (ins-00000001)"
+VALUE = "95 % (threshold &gt; 90 %)"
+WHAT = ["*Region*\nGuangzhou (gz)", "*Policy*\nprod-memory (policy-process)", "*Product*\nCVM"]
+BOLD = "*95 %* (threshold &gt; 90 %)"
+SINCE = "<!date^1793487600^{date_short_pretty} {time}|2026-11-01 07:00:00 +08:00>"
+TRIGGERED = [f"🔴 {TITLE}", f"*Triggered* · {BOLD}", f"*Since*\n{SINCE}", *WHAT, "Id jmbx4h"]
+REPEAT = [f"🔥 {TITLE}", f"*Still firing* · {BOLD}", f"*Since*\n{SINCE} · for 5 min", *WHAT, "Id jmbx4h · Repeats: 1"]
 RECOVERED = [
-    "🟢 Recovered · MemoryUtilization · 10.0.0.1 (ins-00000001)",
-    VALUE,
-    "*Time*\n2026-11-01 07:00:00 +08:00 to 2026-11-01 08:00:00 +08:00, 1 h",
-    *POLICY,
+    "✅ *Recovered* · *MemoryUtilization* · 10.0.0.1 (ins-00000001)",
+    f"{SINCE} to <!date^1793491200^{{time}}|2026-11-01 08:00:00 +08:00> · lasted 1 h · {VALUE}",
+    "prod-memory (policy-process) · CVM · Guangzhou (gz)",
+    "Id jmbx4h · Repeats: 1",
 ]
 
 
@@ -35,7 +27,8 @@ def ops(slack):
 
 def shown(content):
     """Give the texts of a message's blocks from top to bottom."""
-    return [text for block in content["blocks"] for text in texts_of(block)]
+    below = [block for one in content["attachments"] for block in one["blocks"]]
+    return [text for block in (*content["blocks"], *below) for text in texts_of(block)]
 
 
 def texts_of(block):

@@ -6,7 +6,7 @@ refuses a `text` of more than 4,000.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bridge.rendering.dialects import slack_text
@@ -17,6 +17,7 @@ from bridge.rendering.draft import TOKEN, Draft, Setting
 MAX_TEXT = 4000
 MAX_BLOCKS = 50
 MAX_TOTAL = 12_000  # of all blocks together
+KEPT = 150  # of each text where all together are too long
 MAX_DEFAULT = 3000
 LIMITS = {  # by the type of what holds a text, and the key it stands under
     ("header", "text"): 150, ("section", "text"): 3000, ("section", "fields"): 2000, ("context", "elements"): 2000,
@@ -62,19 +63,31 @@ def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:
     walk = _Walk(draft)
     message = walk.message(tree)
     if sum(walk.sizes) > MAX_TOTAL:
-        walk = _Walk(draft, water_level(walk.sizes, MAX_TOTAL))
-        message = walk.message(tree)
+        message = _Walk(draft, shares(walk.sizes, MAX_TOTAL)).message(tree)
     if not message.get("text"):
         message["text"] = plain
     return message
 
 
-class _Walk:
-    """One way through a message's tree, no text longer than `level`."""
+def shares(sizes: list[int], room: int) -> list[int]:
+    """Share the room of a message among its texts: what stands first matters most, and each keeps its beginning."""
+    least = min(KEPT, water_level(sizes, room))
+    shared = [min(size, least) for size in sizes]
+    rest = room - sum(shared)
+    for place, size in enumerate(sizes):
+        more = min(size - shared[place], rest)
+        shared[place] += more
+        rest -= more
+    return shared
 
-    def __init__(self, draft: Draft, level: int = MAX_TEXT * 3) -> None:
+
+class _Walk:
+    """One way through a message's tree; `room` is what each text may take, in their order."""
+
+    def __init__(self, draft: Draft, room: Iterable[int] = ()) -> None:
         self._draft = draft
-        self._level = level
+        self._room = iter(room)
+        self._blocks_left = MAX_BLOCKS
         self.sizes: list[int] = []  # of the texts in blocks
 
     def message(self, tree: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +97,8 @@ class _Walk:
             if key == "text" and isinstance(item, str):
                 message[key] = text(item, self._draft)
             elif key == "attachments" and isinstance(item, list):
-                message[key] = [self._attachment(entry) for entry in item]
+                written = (self._attachment(entry) for entry in item)
+                message[key] = [entry for entry in written if entry is not DROPPED]
             elif key == "blocks" and isinstance(item, list):
                 message[key] = self._blocks(item)
             elif key not in OBEYED:
@@ -93,7 +107,9 @@ class _Walk:
 
     def _blocks(self, items: list[Any]) -> list[Any]:
         written = (self._node(item, "", "blocks") for item in items)
-        return [item for item in written if item is not DROPPED][:MAX_BLOCKS]
+        kept = [item for item in written if item is not DROPPED][: self._blocks_left]
+        self._blocks_left -= len(kept)
+        return kept
 
     def _attachment(self, entry: Any) -> Any:
         if not isinstance(entry, dict):
@@ -102,7 +118,8 @@ class _Walk:
             key: self._blocks(item) if key == "blocks" and isinstance(item, list) else self._legacy(item, key)
             for key, item in _named(entry)
         }
-        return {key: item for key, item in written.items() if item is not DROPPED}
+        kept = {key: item for key, item in written.items() if item is not DROPPED and item != []}
+        return kept if kept.keys() - {"color"} else DROPPED
 
     def _legacy(self, item: Any, key: str) -> Any:
         """Write what stands in an attachment: Slack reads mrkdwn in most of it."""
@@ -177,7 +194,7 @@ class _Walk:
 
     def _fitted(self, text: str, write: Callable[[str], str], limit: int, *, is_mrkdwn: bool = False) -> str:
         split = slack_text.parts if is_mrkdwn or write is slack_text.loose else pieces
-        said = fitted(list(split(text.strip(), self._draft, write)), min(limit, self._level))
+        said = fitted(list(split(text.strip(), self._draft, write)), min(limit, next(self._room, limit)))
         self.sizes.append(units(said))
         return said
 
