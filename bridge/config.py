@@ -179,7 +179,8 @@ def _assembled(
     templates: Path | None,
 ) -> Config:
     filled = {
-        name: settings.model_copy(update={"language": settings.language or top.language}) for name, settings in channels.items()
+        name: settings.model_copy(update={"language": settings.language or top.language})
+        for name, settings in channels.items()
     }
     return Config(
         file=path,

@@ -352,9 +352,7 @@ def test_times_are_on_the_readers_clock_and_on_the_channels_where_it_has_one():
     theirs = builtin().render(telling_of(kind="slack"), strict=True).payload
     its_own = builtin().render(telling_of(kind="slack", own_timezone=True), strict=True).payload
 
-    assert fields_of(theirs)[0] == (
-        "*Since*\n<!date^1603257000^{date_short_pretty} {time}|2020-10-21 13:10:00 +08:00>"
-    )
+    assert fields_of(theirs)[0] == ("*Since*\n<!date^1603257000^{date_short_pretty} {time}|2020-10-21 13:10:00 +08:00>")
     assert fields_of(its_own)[0] == "*Since*\n2020-10-21 13:10:00 +08:00"
 
 

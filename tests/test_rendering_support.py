@@ -23,14 +23,23 @@ FORMATS = {
     "slack": (("slack.json", "mrkdwn"), "slack"),
     "slack_webhook": (("slack.json", "mrkdwn"), "slack"),
 }
-OUR_TIME = re.compile(r"!date\^\d{9,10}\^(\{date_short_pretty\} )?\{time\}\|[0-9UTC:+ -]{23,26}")  # what the built-in messages say times by
+OUR_TIME = re.compile(
+    r"!date\^\d{9,10}\^(\{date_short_pretty\} )?\{time\}\|[0-9UTC:+ -]{23,26}"
+)  # what the built-in messages say times by
 ENTITY = re.compile(r"<([^\s<>][^\n<>]*)>")  # what Slack takes for a link or a mention
 
 
 def channel(kind="terminal", **changes: Any) -> ChannelView:
     formats, dialect = FORMATS[kind]
     sets = (kind, *KINDS[kind].sets)
-    given: dict[str, Any] = {"name": "ops", "type": kind, "timezone": SHANGHAI, "formats": formats, "dialect": dialect, "sets": sets}
+    given: dict[str, Any] = {
+        "name": "ops",
+        "type": kind,
+        "timezone": SHANGHAI,
+        "formats": formats,
+        "dialect": dialect,
+        "sets": sets,
+    }
     return ChannelView(**(given | changes))
 
 
