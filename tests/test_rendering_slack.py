@@ -20,6 +20,7 @@ from tests.test_rendering_support import (
     builtin,
     entities_in,
     foreign_entities_in,
+    payload_of,
     rendered,
     shown,
     telling_of,
@@ -368,16 +369,15 @@ def test_times_are_on_the_readers_clock_and_on_the_channels_where_it_has_one():
 def test_an_end_says_from_when_to_when_and_the_day_once(minutes, own, said):
     telling = telling_of(kind="slack", own_timezone=own, state=State.RECOVERED)
     start = telling.alarm.started_at
+    assert start is not None
     ended = replace(telling, event=replace(telling.event, recovered_at=start + timedelta(minutes=minutes)))
 
-    payload = builtin().render(ended, strict=True).payload
-
-    first = payload["attachments"][0]["blocks"][0]["text"]["text"]
+    first = payload_of(ended)["attachments"][0]["blocks"][0]["text"]["text"]
     assert first == f"{said} · 10.009 % (threshold &gt; 10 %)"
 
 
 def test_metadata_tells_another_program_which_alarm_by_ids_alone():
-    assert builtin().render(telling_of(kind="slack"), strict=True).payload["metadata"] == {
+    assert payload_of(telling_of(kind="slack"))["metadata"] == {
         "event_type": "alarm_bridge",
         "event_payload": {"alarm_id": "v0n3wx", "episode_id": "5", "event_id": "7", "delivery_id": "9"},
     }
