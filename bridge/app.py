@@ -22,7 +22,7 @@ from bridge.alarm import State
 from bridge.channels import KINDS, Tools, open_session
 from bridge.channels.said import secret_texts
 from bridge.clock import Clock
-from bridge.composing import composer
+from bridge.composing import channel_view, composer
 from bridge.config import Config
 from bridge.delivery import Worker
 from bridge.housekeeping import keep_house
@@ -189,13 +189,12 @@ def workers_of(
             name=name,
             channel=kind.open(name, settings, tools),
             render=composer(
-                name,
-                settings,
-                language=config.language,
-                timezone=config.timezone,
+                channel_view(name, settings, config.language, config.timezone),
+                settings.mention,
                 routes=config.routes,
                 renderer=renderer,
                 failed=partial(note_template, metrics, reporter),
+                now=clock.now,
             ),
             chat=kind.chat,
             one_by_one=kind.one_by_one,

@@ -1,6 +1,6 @@
 """What one attempt came to: the result that is stored, counted and logged. Pure but for the last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +18,8 @@ COUNTED: Mapping[DeliveryState, str] = {
     DeliveryState.SUPERSEDED: "superseded",
     DeliveryState.DEAD: "dead",
 }
+
+TOLD_TOGETHER = "it had recovered while this waited: one message told both"
 
 log = structlog.get_logger()
 
@@ -70,6 +72,12 @@ def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime,
     )
 
 
+def also_told(delivery: Delivery, others: Iterable[Delivery], *, now: datetime) -> tuple[Result, ...]:
+    """Give the results of deliveries that the message of another one told as well."""
+    note = f"told together with its trigger: delivery {delivery.id}"
+    return tuple(ended(one, DeliveryState.SUPERSEDED, note, now=now) for one in others)
+
+
 def as_stored(result: Result) -> Delivery:
     """Give a delivery as its result left it."""
     return replace(
@@ -85,7 +93,9 @@ def as_stored(result: Result) -> Delivery:
 
 
 def report(result: Result, metrics: Metrics) -> None:
-    """Count and log an attempt."""
+    """Count and log an attempt, and what ended with it."""
+    for other in result.also:
+        report(other, metrics)
     delivery, verdict = result.delivery, result.verdict
     event = delivery.event
     if verdict is not None and verdict.answer is Answer.REJECTED:

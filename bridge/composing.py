@@ -4,6 +4,7 @@ The message is made when it is sent: a template mended today mends what is still
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -25,25 +26,23 @@ log = structlog.get_logger()
 
 
 def composer(
-    name: str,
-    settings: ChannelSettings,
+    channel: ChannelView,
+    mention: Mentions,
     *,
-    language: str,
-    timezone: ZoneInfo,
     routes: Routes,
     renderer: Renderer,
     failed: Callable[[str, State, str], None],
+    now: Callable[[], datetime],
 ) -> Callable[[Delivery], Message]:
     """Make the function that renders one channel's deliveries.
 
     `failed` is told why a template does not work, and an empty text once it works again.
     """
-    channel = channel_view(name, settings, language, timezone)
     failing: set[State] = set()
 
     @lru_cache(ROUTE_VIEWS)
     def route_of(route: str, state: State) -> RouteView:
-        return route_view(routes.named(route), settings.mention, state)
+        return route_view(routes.named(route), mention, state)
 
     def compose(delivery: Delivery) -> Message:
         event = delivery.event
@@ -54,15 +53,17 @@ def composer(
             delivery_id=str(delivery.id),
             channel=channel,
             route=route_of(delivery.route, event.state),
+            sent_at=now(),
+            together=delivery.together,
         )
         message = renderer.render(telling)
         if event.state in failing and not message.problem:
             failing.discard(event.state)
-            failed(name, event.state, "")
+            failed(channel.name, event.state, "")
         if message.problem:
             failing.add(event.state)
-            failed(name, event.state, message.problem)
-            log.error("the template failed", channel=name, state=event.state.value, reason=message.problem)
+            failed(channel.name, event.state, message.problem)
+            log.error("the template failed", channel=channel.name, state=event.state.value, reason=message.problem)
         return message
 
     return compose

@@ -149,7 +149,7 @@ class Worker:
     async def _attempt(self, delivery: Delivery) -> None:
         """Make one attempt and have its result stored; its alarm is under way until that is done."""
         try:
-            result = await self._poster.attempt(delivery)
+            result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if self._post.chat else ())
         except StoreError:
             await self._clock.sleep(STORE_RETRY_SECONDS)
             self._lanes.hold(delivery, self._clock.now())
@@ -157,6 +157,8 @@ class Worker:
         report(result, self._metrics)
         if result.state is DeliveryState.DEAD:
             self._bury(result)
+        if result.verdict is None:
+            self._spacing.give_back()  # nothing was sent
         storing = asyncio.ensure_future(self._outbox.finish(result))
         self._settling.add(storing)
         storing.add_done_callback(partial(self._settled, result))
@@ -180,6 +182,7 @@ class Worker:
         elif result.state is DeliveryState.WAITING:
             self._lanes.hold(as_stored(result), self._clock.now())
         else:
+            self._lanes.drop(other.delivery for other in result.also)
             self._lanes.done(result.delivery, self._clock.now())
         self._start_what_may()
         if not self._tasks or self._lanes.next_due() is not None:

@@ -8,7 +8,9 @@ them.
 
 import heapq
 from collections import deque
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 
 from bridge.message import Delivery
 
@@ -62,6 +64,17 @@ class Lanes:
             self._put(lane[0], now)
         else:
             del self._lanes[delivery.event.key]
+
+    def behind(self, delivery: Delivery) -> list[Delivery]:
+        """Give what waits for a delivery that is under way."""
+        lane = self._lanes[delivery.event.key]
+        return list(islice(lane, 1, None)) if len(lane) > 1 else []
+
+    def drop(self, others: Iterable[Delivery]) -> None:
+        """Forget some that wait behind one that is under way."""
+        for one in others:
+            self._lanes[one.event.key].remove(one)
+            self._ids.discard(one.id)
 
     def hold(self, delivery: Delivery, now: datetime) -> None:
         """Put it back as it is now, at the head of its alarm, until it is due."""

@@ -48,6 +48,7 @@ class Delivery:
     note: str = ""  # why it is here or ended so, in words
     body: bytes | None = None  # the callback's own; None: on disk
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
+    together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
 
 
 @record

@@ -22,6 +22,10 @@ class Spacing:
         """Count a message."""
         self._due = max(self._due, now) + self._interval
 
+    def give_back(self) -> None:
+        """Take a message back that was counted and not sent."""
+        self._due -= self._interval
+
 
 class Window:
     """How many requests may be under way: one more after each round that went well, half on trouble."""

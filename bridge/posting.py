@@ -1,17 +1,18 @@
 """One attempt at a delivery: aim, begin, render, post, and what follows from the verdict."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
 
 import structlog
 
-from bridge.attempt import call_of, concluded, ended
+from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended
 from bridge.channels import Channel
 from bridge.clock import Clock
 from bridge.condition import Condition
+from bridge.merging import newer_update, together, told_with
 from bridge.message import Answer, Delivery, DeliveryState, Message, Receipt, Step, Verdict
 from bridge.pace import Window
 from bridge.planning import is_no_news
@@ -74,10 +75,13 @@ class Poster:
     clock: Clock
     random: Random
 
-    async def attempt(self, delivery: Delivery) -> Result:
-        """Make one attempt; raise StoreError where it cannot be begun, and nothing else."""
+    async def attempt(self, delivery: Delivery, behind: Sequence[Delivery] = ()) -> Result:
+        """Make one attempt; raise StoreError where it cannot be begun, and nothing else.
+
+        `behind` are the deliveries that wait for this one: a chat is told of several at once.
+        """
         try:
-            return await self._attempt(delivery)
+            return await self._attempt(delivery, behind)
         except StoreError:
             raise
         except Exception as error:
@@ -86,9 +90,31 @@ class Poster:
             failed = Verdict(answer=Answer.REJECTED, said=said, plain_helps=True)
             return await self._concluded(delivery, delivery.step, failed, "")
 
-    async def _attempt(self, delivery: Delivery) -> Result:
+    async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
         """Decide on, and make, the call that a delivery is."""
         now, post = self.clock.now(), self.post
+        if without := self._without_a_call(delivery, now):
+            return without
+        if delivery.state is DeliveryState.BEGUN:
+            return await self._concluded(delivery, delivery.step, STOPPED, "")
+        newer = newer_update(delivery, behind) if post.chat else None
+        others = told_with(delivery, behind) if post.chat else ()
+        step, receipt, told = await self._aim(delivery, newer)
+        if told:
+            return ended(delivery, DeliveryState.SUPERSEDED, told, now=now)
+        telling = together(delivery, others) if others else delivery
+        message = post.render(telling)
+        if not post.idempotent:
+            await self.outbox.begin(delivery.id)
+        verdict = await post.channel.post(call_of(telling, step, receipt, message, now))
+        result = await self._concluded(delivery, step, verdict, message.text)
+        if others and result.state is DeliveryState.SENT:
+            return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
+        return result
+
+    def _without_a_call(self, delivery: Delivery, now: datetime) -> Result | None:
+        """Say what becomes of a delivery that this channel is not to make; None of any other."""
+        post = self.post
         if self.condition.hands_over:
             to = post.fallback or ""
             note = f"{handed_to(to)} {post.name} is broken: {self.condition.state.reason}"
@@ -96,22 +122,15 @@ class Poster:
         if is_too_late(delivery, now, post.give_up_after):
             note = f"given up after {post.give_up_after}: {delivery.note or 'it could not be tried'}"
             return ended(delivery, DeliveryState.DEAD, note, now=now)
-        if delivery.state is DeliveryState.BEGUN:
-            return await self._concluded(delivery, delivery.step, STOPPED, "")
-        step, receipt, told = await self._aim(delivery)
-        if told:
-            return ended(delivery, DeliveryState.SUPERSEDED, told, now=now)
-        message = post.render(delivery)
-        if not post.idempotent:
-            await self.outbox.begin(delivery.id)
-        verdict = await post.channel.post(call_of(delivery, step, receipt, message, now))
-        return await self._concluded(delivery, step, verdict, message.text)
+        return None
 
-    async def _aim(self, delivery: Delivery) -> tuple[Step, Receipt | None, str]:
+    async def _aim(self, delivery: Delivery, newer: Delivery | None) -> tuple[Step, Receipt | None, str]:
         """Find the message to update or answer; without one a new one is posted, once an event.
 
         The third says why nothing is to be sent, where that is so.
         """
+        if newer is not None:
+            return delivery.step, None, f"a newer update waits: delivery {newer.id}"
         if delivery.step is Step.POST:
             return Step.POST, None, ""
         told = await self.outbox.message(delivery.event.episode_id, self.post.name)

@@ -15,7 +15,9 @@ from bridge.rendering.plain import plain_text
 from bridge.rendering.view import AlarmView
 from tests.test_rendering_support import builtin, payload_of, rendered, telling_of
 
-ONLY_IN_TEMPLATES = {"object", "instance_id", "facts", "notes", "received", "successor", "duration"}
+ONLY_IN_TEMPLATES = {
+    "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late", "together",
+}  # fmt: skip
 
 
 def test_the_envelope_has_every_field_in_full():

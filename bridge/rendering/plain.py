@@ -20,6 +20,8 @@ LABELS = {
         "dimensions": "Dimensions", "console": "Console", "problem": "Problem", "received": "Received",
         "others": "Others", "again": "again", "repeats": "Repeats", "successor": "Followed by",
         "unheard": "Its trigger was never heard.", "expired": "Nothing was heard of it for 26 hours.",
+        "together": "It triggered and recovered while this message waited.",
+        "late": "Late", "happened": "happened at {}, waited {}",
         "colon": ": ", "comma": ", ",
     },
     "zh": {
@@ -28,6 +30,8 @@ LABELS = {
         "dimensions": "维度", "console": "控制台", "problem": "原因", "received": "收到内容",
         "others": "其余", "again": "再次", "repeats": "重复次数", "successor": "后续告警",
         "unheard": "此前未收到它的触发通知。", "expired": "已 26 小时没有它的消息。",
+        "together": "它在消息等待期间触发并已恢复。",
+        "late": "延迟", "happened": "发生于 {}，等待了 {}",
         "colon": "：", "comma": "，",
     },
 }  # fmt: skip
@@ -44,6 +48,8 @@ def plain_text(telling: Telling) -> str:
     lines = [_first(telling, title), *_measured(alarm, labels), *_times(telling, labels)]
     colon = labels["colon"]
     lines.extend(_notes(event, labels))
+    if telling.together or telling.late:
+        lines.extend(_waited(telling, labels))
     policy = _named(alarm.policy_name, alarm.policy_id)
     if policy:
         lines.append(f"{labels['policy']}{colon}{policy}")
@@ -113,6 +119,16 @@ def _notes(event: Event, labels: dict[str, str]) -> list[str]:
         notes.append(f"{labels['successor']}{labels['colon']}{short_id(event.successor)}")
     if event.state is State.REPEAT and event.repeat_count:
         notes.append(f"{labels['repeats']}{labels['colon']}{event.repeat_count}")
+    return notes
+
+
+def _waited(telling: Telling, labels: dict[str, str]) -> list[str]:
+    """Say what happened while the message waited, and when, where it waited long."""
+    channel, notes = telling.channel, [labels["together"]] if telling.together else []
+    if span := telling.late:
+        when = time_words(telling.event.occurred_at, channel.timezone)
+        happened = labels["happened"].format(when, duration_words(span, channel.language))
+        notes.append(f"{labels['late']}{labels['colon']}{happened}")
     return notes
 
 

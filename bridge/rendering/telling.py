@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.alarm import Alarm
 from bridge.episode import Event
 from bridge.record import record
+
+LATE = timedelta(minutes=10)  # a message that waited longer says when it happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +49,11 @@ class Telling:
     delivery_id: str
     channel: ChannelView
     route: RouteView
+    sent_at: datetime | None = None  # None: as soon as it was stored
+    together: bool = False  # it tells a trigger and its recovery at once
+
+    @property
+    def late(self) -> timedelta | None:
+        """How long it waited; None where that is no news."""
+        waited = self.sent_at - self.event.created_at if self.sent_at else timedelta()
+        return waited if waited > LATE else None

@@ -147,6 +147,16 @@ class AlarmView:
         return self._event.unheard
 
     @property
+    def late(self) -> timedelta | None:
+        """How long the message waited, where that was more than 10 minutes."""
+        return self._telling.late
+
+    @property
+    def together(self) -> bool:
+        """Whether it triggered and recovered while the message waited: one message tells both."""
+        return self._telling.together
+
+    @property
     def successor(self) -> str:
         """The short id of the episode that replaced this one."""
         return short_id(self._event.successor) if self._event.successor else ""

@@ -18,7 +18,7 @@ from bridge.store.work import ChannelState, Queue, Queues, Result, Told
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> frozenset[str]:
     """Write how attempts ended; give the channels that have new work by it."""
-    writes.finished.run(connection, [_finish_row(result) for result in results])
+    writes.finished.run(connection, [_finish_row(one) for result in results for one in (result, *result.also)])
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
         if result.forget_message:

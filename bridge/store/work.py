@@ -89,6 +89,7 @@ class Result:
     sent: str = ""  # the message's text
     forget_message: bool = False  # the platform does not have it any more
     handed_to: str = ""  # the fallback channel that takes it over
+    also: "tuple[Result, ...]" = ()  # of others that its message told as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

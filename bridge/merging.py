@@ -1,0 +1,51 @@
+"""Which of a chat's waiting events become one message. Pure.
+
+| waits                                   | becomes                                        |
+| two updates of one message              | the newest; the other is superseded            |
+| a trigger, and its alarm's recovery     | one message, which says both                   |
+
+An escalation is never skipped, and an ending only for a later ending: of it there may be no other word.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bridge.alarm import State
+from bridge.message import Delivery, Step
+
+LOUD = frozenset({State.TRIGGERED, State.ESCALATED})
+
+
+def newer_update(delivery: Delivery, behind: Iterable[Delivery]) -> Delivery | None:
+    """Find the waiting update of the same message that makes this one needless; `behind` waits for it."""
+    event = delivery.event
+    if delivery.step is not Step.UPDATE or event.state is State.ESCALATED:
+        return None
+    newest = None
+    for one in behind:
+        if one.event.episode_id != event.episode_id or one.step is Step.POST:
+            break  # what follows is about another message
+        if one.step is Step.UPDATE and (one.event.state.ends or not event.state.ends):
+            newest = one
+    return newest
+
+
+def told_with(delivery: Delivery, behind: Iterable[Delivery]) -> tuple[Delivery, ...]:
+    """Give what a trigger's message can tell as well: all up to the recovery of its alarm, where that waits."""
+    event = delivery.event
+    if delivery.step is not Step.POST or event.state is not State.TRIGGERED:
+        return ()
+    taken: list[Delivery] = []
+    for one in behind:
+        if one.event.episode_id != event.episode_id or one.event.state in LOUD:
+            break
+        taken.append(one)
+    while taken and taken[-1].event.state is not State.RECOVERED:
+        taken.pop()
+    return tuple(taken)
+
+
+def together(delivery: Delivery, others: Sequence[Delivery]) -> Delivery:
+    """Give the delivery that tells a trigger and what was `told_with` it: the recovery, in the trigger's place."""
+    last = others[-1]
+    return replace(delivery, event=last.event, body=last.body, alarm=last.alarm, together=True)
