@@ -34,7 +34,8 @@ from bridge.outbox import StoreOutbox
 from bridge.posting import Post
 from bridge.rendering import Renderer
 from bridge.settings import ChannelSettings
-from bridge.store import Writer, Written, open_store
+from bridge.store import Writer, Written
+from bridge.store.opening import open_store
 from bridge.trouble import Reporter, Trouble
 from bridge.troubles import Troubles, opened
 from bridge.watch import Watch

@@ -1,17 +1,56 @@
-"""The command `alarm-bridge`: which commands there are, and how the process ends."""
+"""The command `alarm-bridge`: which commands there are, and how the process ends.
+
+Only the command that is run is imported: who asks something at three in the morning does not wait for
+the parts that serve.
+"""
 
 import os
 import sys
-from typing import Annotated
+from pkgutil import resolve_name
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bridge import __version__
-from bridge.commands import check, render, route, samples, send, serve
 from bridge.commands.output import PROBLEM, complain, say
+
+COMMANDS = {
+    "serve": "bridge.commands.serve:serve",
+    "check": "bridge.commands.check:check",
+    "route": "bridge.commands.route:route",
+    "render": "bridge.commands.render:render",
+    "send": "bridge.commands.send:send",
+    "samples": "bridge.commands.samples:list_samples",
+    "callbacks": "bridge.commands.list_callbacks:list_callbacks",
+    "alarms": "bridge.commands.list_alarms:list_alarms",
+    "deliveries": "bridge.commands.list_deliveries:list_deliveries",
+}
+
+
+class Commands(TyperGroup):
+    """The commands by name, each imported when it is wanted."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # typer looks for near names among them
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
+        """Give their names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
+        """Import one; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(cmd_name)(resolve_name(COMMANDS[cmd_name]))
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
     name="alarm-bridge",
+    cls=Commands,
     no_args_is_help=True,
     epilog="`alarm-bridge --install-completion` makes the shell complete commands, options, samples and states.",
     pretty_exceptions_enable=False,  # a frame's locals may hold a secret
@@ -33,14 +72,6 @@ def options(
     ] = False,
 ) -> None:
     """Bring Tencent Cloud's alarms to the chat where a team lives."""
-
-
-app.command("serve")(serve.serve)
-app.command("check")(check.check)
-app.command("route")(route.route)
-app.command("render")(render.render)
-app.command("send")(send.send)
-app.command("samples")(samples.list_samples)
 
 
 def main() -> None:

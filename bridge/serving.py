@@ -16,7 +16,8 @@ from bridge.app import Running, bridge, store_path
 from bridge.check import check_templates
 from bridge.clock import SystemClock
 from bridge.config import Config, Loaded
-from bridge.store import Lock, StoreError
+from bridge.store import StoreError
+from bridge.store.lock import Lock
 from bridge.web.settings import Auth
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -14,12 +14,15 @@ from alembic.runtime.migration import MigrationContext
 from structlog.testing import capture_logs
 
 from bridge.clock import SystemClock
-from bridge.store import Lock, StoreError, open_store, opening
+from bridge.store import StoreError, engines, opening
+from bridge.store.asking import newest_version
+from bridge.store.lock import Lock
+from bridge.store.opening import open_store
 from bridge.store.schema import metadata
 
 NEWER = """
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "NEWEST"
 
 
 def upgrade():
@@ -27,7 +30,7 @@ def upgrade():
 
     op.execute("CREATE TABLE acknowledgements (id INTEGER PRIMARY KEY)")
     op.execute("UPDATE facts SET value = value || ' and migrated' WHERE name = 'mark'")
-"""
+""".replace("NEWEST", newest_version())
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def newer(tmp_path, monkeypatch):
     """The migrations of a bridge that does not exist yet."""
     folder = tmp_path / "migrations"
     shutil.copytree(opening.MIGRATIONS, folder)
-    (folder / "versions" / "0002_newer.py").write_text(NEWER)
+    (folder / "versions" / "9999_newer.py").write_text(NEWER)
     return lambda: monkeypatch.setattr(opening, "MIGRATIONS", folder)
 
 
@@ -72,7 +75,7 @@ def refused(opened, path):
 
 def test_a_new_database_has_the_tables_of_the_schema_and_nothing_else(opened, store_path):
     opened()
-    engine = opening.engine(store_path, "DEFERRED")
+    engine = engines.engine(store_path, "DEFERRED")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         names = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -82,7 +85,7 @@ def test_a_new_database_has_the_tables_of_the_schema_and_nothing_else(opened, st
 
 @pytest.mark.parametrize("begin", ["IMMEDIATE", "DEFERRED"])
 def test_every_connection_is_durable_and_its_transactions_begin_as_told(opened, store_path, begin):
-    engine = opening.engine(opened(), begin)
+    engine = engines.engine(opened(), begin)
     with engine.connect() as connection:
         said = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")}
         assert said == {"journal_mode": "wal", "synchronous": 2}
@@ -98,7 +101,7 @@ def test_every_connection_is_durable_and_its_transactions_begin_as_told(opened, 
 def test_an_empty_file_is_a_new_database(opened, store_path):
     store_path.touch()
     opened()
-    assert run(store_path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert run(store_path, "SELECT version_num FROM alembic_version") == [(newest_version(),)]
 
 
 def test_a_store_is_opened_again_as_often_as_wanted(opened):
@@ -118,19 +121,19 @@ def test_an_older_database_is_migrated_with_what_is_in_it(opened, store_path, ne
     run(store_path, "INSERT INTO facts VALUES ('mark', 'kept')")
     newer()
     opened()
-    assert run(store_path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert run(store_path, "SELECT version_num FROM alembic_version") == [("9999",)]
     assert run(store_path, "SELECT value FROM facts WHERE name = 'mark'") == [("kept and migrated",)]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(opened, store_path, newer):
     opened()
     newer()
-    file = opening.MIGRATIONS / "versions" / "0002_newer.py"
+    file = opening.MIGRATIONS / "versions" / "9999_newer.py"
     file.write_text(NEWER + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
     said = refused(opened, store_path)
     assert said == "FILE cannot be used: no such table: nowhere"
     assert run(store_path, "SELECT name FROM sqlite_master WHERE name = 'acknowledgements'") == []
-    assert run(store_path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert run(store_path, "SELECT version_num FROM alembic_version") == [(newest_version(),)]
 
 
 def test_a_newer_database_is_refused_in_words(opened, store_path, newer, monkeypatch):
@@ -140,7 +143,7 @@ def test_a_newer_database_is_refused_in_words(opened, store_path, newer, monkeyp
     monkeypatch.setattr(opening, "MIGRATIONS", older)
     before = store_path.read_bytes()
     assert refused(opened, store_path) == (
-        "FILE was written by a newer alarm-bridge (its tables are 0002); use that one again, or a new store"
+        "FILE was written by a newer alarm-bridge (its tables are 9999); use that one again, or a new store"
     )
     assert store_path.read_bytes() == before
 
@@ -194,7 +197,7 @@ def test_what_cannot_be_opened_is_refused_in_words(opened, tmp_path, place):
 
 def test_a_store_that_another_program_holds_is_refused_in_words(opened, store_path, monkeypatch):
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
-    monkeypatch.setattr(opening, "engine", partial(opening.engine, wait_seconds=0.01))
+    monkeypatch.setattr(opening, "engine", partial(engines.engine, wait_seconds=0.01))
     opened()
     with closing(sqlite3.connect(store_path)) as other:
         other.execute("BEGIN EXCLUSIVE")

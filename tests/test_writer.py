@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from bridge.message import Answer, DeliveryState, Verdict
-from bridge.store import Overloaded, Result, StoreUnavailable, opening, writer
+from bridge.store import Overloaded, Result, StoreUnavailable, engines, opening, writer
 from tests.fakes.spine import a_body, a_spine
 from tests.fakes.virtual import virtual
 
@@ -161,7 +161,7 @@ async def test_trouble_is_said_once_when_it_begins_and_once_when_it_ends(tmp_pat
 @pytest.mark.parametrize("limit", ["a full disk", "a lock"])
 @virtual
 async def test_what_sqlite_refuses_is_trouble_in_words_that_passes(limit, tmp_path, clock, monkeypatch):
-    monkeypatch.setattr(opening, "engine", partial(opening.engine, wait_seconds=0.01))
+    monkeypatch.setattr(opening, "engine", partial(engines.engine, wait_seconds=0.01))
     async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
         await spine.take(of("ins-1"))
         with closing(sqlite3.connect(spine.path, timeout=0)) as other:

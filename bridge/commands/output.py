@@ -14,9 +14,9 @@ WRONG_USAGE = 2
 BOLD, DIM, RED, GREEN, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", end: str = "\n") -> None:
     """Print a result. Lines are never wrapped."""
-    sys.stdout.write(_encodable(text, sys.stdout) + "\n")
+    sys.stdout.write(_encodable(text, sys.stdout) + end)
     sys.stdout.flush()
 
 

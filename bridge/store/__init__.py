@@ -1,7 +1,9 @@
-"""The record of what happened: one database, one writer."""
+"""The record of what happened: one database, one writer.
+
+`opening` opens it for `serve`, and stands apart: who only asks does not wait for the library of migrations.
+"""
 
 from bridge.store.lower import handed_to
-from bridge.store.opening import Lock, open_store
 from bridge.store.reading import PAGE
 from bridge.store.store import Job, Store, Work, Written
 from bridge.store.work import (
@@ -27,7 +29,6 @@ __all__ = [
     "Job",
     "Judge",
     "Judgement",
-    "Lock",
     "Notices",
     "Overloaded",
     "Queue",
@@ -41,5 +42,4 @@ __all__ = [
     "Writer",
     "Written",
     "handed_to",
-    "open_store",
 ]

@@ -1,60 +1,24 @@
-"""Opening the database: one `serve` a file, migrated, and refused in words where that cannot be.
+"""Opening the database: one `serve` a file, migrated, and refused in words where that cannot be."""
 
-The lock is a file of its own beside the database and is never unlinked: closing any descriptor of
-the database file itself would drop SQLite's own locks.
-"""
-
-import fcntl
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Any, Self
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DatabaseError
 
 from bridge.clock import Clock
+from bridge.store.engines import BUSY_SECONDS, engine
 from bridge.store.failures import cause_of
 from bridge.store.schema import metadata
 from bridge.store.store import Engines, Store
 from bridge.store.work import StoreError
 
-BUSY_SECONDS = 5  # how long another process's write is waited for
-CHECKPOINT_PAGES = 8000  # 32 MB of WAL: 15 % faster than the default of 1,000 with a million rows
-CACHE_KIB = 65536
 MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-class Lock:
-    """The right to serve from a database file; raise StoreError where another process has it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(path.name + ".lock")
-        try:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StoreError(f"the store's folder cannot be used: {self._path.parent}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._descriptor)
-            raise StoreError(
-                f"another alarm-bridge serves from {path}; stop it first, or give this one a store of its own"
-            ) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        os.close(self._descriptor)
 
 
 def open_store(path: Path, clock: Clock, random: Random) -> Store:
@@ -74,35 +38,6 @@ def open_store(path: Path, clock: Clock, random: Random) -> Store:
             return store
     except DatabaseError as error:
         raise StoreError(_words(path, error)) from error
-
-
-def engine(path: Path, begin: str, wait_seconds: float = BUSY_SECONDS) -> Engine:
-    """Make an engine whose transactions begin as told, after waiting so long for another process's.
-
-    The driver's own way of beginning lost another process's write without a word (measured, 2026).
-    """
-    made = create_engine(
-        URL.create("sqlite", database=str(path)), connect_args={"timeout": wait_seconds, "check_same_thread": False}
-    )
-    event.listen(made, "connect", _prepare)
-
-    @event.listens_for(made, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(f"BEGIN {begin}")
-
-    return made
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by the event above alone
-    for setting in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-        f"cache_size=-{CACHE_KIB}",
-        "temp_store=MEMORY",
-    ):
-        connection.execute(f"PRAGMA {setting}")
 
 
 def look(path: Path) -> None:

@@ -84,7 +84,7 @@ def episode_of(row: Any) -> Episode:
         heard=tuple(
             Heard(fingerprint=print_.hex(), received_at=moment(at)) for print_, at in HEARD.iter_unpack(row.heard)
         ),
-        given=_given_of(row.given),
+        given=given_of(row.given),
         callback_id=row.callback_id,
         receiving_seconds=row.receiving_seconds,
     )
@@ -101,7 +101,8 @@ def _given_text(given: Mapping[str, Given]) -> str:
     return orjson.dumps(told).decode()
 
 
-def _given_of(text: str) -> dict[str, Given]:
+def given_of(text: str) -> dict[str, Given]:
+    """Read the channels told."""
     return {
         channel: Given(
             channel=channel, route=route, repeated_at=None if at is None else moment(at), instead_of=instead_of

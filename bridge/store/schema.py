@@ -39,6 +39,12 @@ class Bytes(LargeBinary):
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is an INTEGER PRIMARY KEY and nothing else
 
+NEAR = 1000  # ids: what a transaction makes of one callback follows it this closely
+LATER = text(f"episode_id > 0 AND (id > episode_id OR id < episode_id - {NEAR})")
+NO_TRIGGER = text("state <> 'triggered'")
+NOT_AT_ONCE = text(f"id > event_id + {NEAR}")
+NOT_SENT = text("answer <> 'sent'")
+
 callbacks = Table(
     "callbacks",
     metadata,
@@ -49,6 +55,9 @@ callbacks = Table(
     Column("reason", Text, nullable=False),  # why it ended so, in words
     Column("session_id", Text, nullable=False),
     Column("episode_id", BigInteger, nullable=False),  # 0: no alarm
+    # What is where its id says needs no index: this one and three below hold the others alone (docs/decisions,
+    # *Indexes on the exceptions*).
+    Index("ix_callbacks_later", "episode_id", sqlite_where=LATER, postgresql_where=LATER),
 )
 
 episodes = Table(
@@ -99,6 +108,7 @@ events = Table(
     Column("unheard", Boolean, nullable=False),
     Column("successor", Integer, nullable=False),
     Column("cause", Text, nullable=False),
+    Index("ix_events_no_trigger", "episode_id", sqlite_where=NO_TRIGGER, postgresql_where=NO_TRIGGER),
 )
 
 WORK = text("state IN ('waiting', 'begun')")
@@ -116,7 +126,9 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
+    Column("replayed_at", BigInteger),  # when a person put it back into its queue
     Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK, postgresql_where=WORK),
+    Index("ix_deliveries_not_at_once", "event_id", sqlite_where=NOT_AT_ONCE, postgresql_where=NOT_AT_ONCE),
 )
 
 attempts = Table(
@@ -129,6 +141,7 @@ attempts = Table(
     Column("status", Integer),  # HTTP
     Column("said", Text, nullable=False),  # the platform's own words
     Column("sent", Text, nullable=False),  # the message's text
+    Index("ix_attempts_not_sent", "delivery_id", sqlite_where=NOT_SENT, postgresql_where=NOT_SENT),
 )
 
 messages = Table(
@@ -165,4 +178,22 @@ facts = Table(
     metadata,
     Column("name", Text, primary_key=True),  # receiving_seconds, unrecognised, …
     Column("value", Text, nullable=False),
+)
+
+UNDONE = text("done_at IS NULL")
+
+requests = Table(  # what commands ask `serve` to do: written by them, carried out by it
+    "requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("what", Text, nullable=False),  # replay, judge, close
+    Column("subject", BigInteger, nullable=False),  # the id of the delivery, callback or episode
+    Column("who", Text, nullable=False),  # user@host
+    Column("created_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("changed", Boolean, nullable=False),  # whether it came to anything
+    Column("answer", Text, nullable=False),  # in words
+    Column("result", BigInteger, nullable=False),  # the id of what it made; 0: nothing new
+    Index("ix_requests_undone", "id", sqlite_where=UNDONE, postgresql_where=UNDONE),
+    Index(None, "subject"),
 )

@@ -35,7 +35,9 @@ known_episodes = (  # what is known of the alarms of a batch, without what is to
 add_callback = insert(callbacks)
 add_episode = insert(episodes)
 add_event = insert(events)
-add_delivery = insert(deliveries)
+add_delivery = insert(deliveries).values(  # replayed_at stays empty: a value for every row costs the hot path
+    {column.name: bindparam(column.name) for column in deliveries.c if column.name != "replayed_at"}
+)
 LIFE = [
     column.name
     for column in episodes.c

@@ -26,7 +26,8 @@ from bridge.lifecycle import EXPIRY_SECONDS
 from bridge.lookout import look_out
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
-from bridge.store import Judgement, Store, Writer, open_store
+from bridge.store import Judgement, Store, Writer
+from bridge.store.opening import open_store
 from bridge.troubles import Troubles, opened
 from tests.fakes.virtual import LoopClock
 

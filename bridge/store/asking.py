@@ -1,0 +1,141 @@
+"""What commands read of the store while the bridge runs: opened for reading, and listed newest first.
+
+Ids rise with time, so that the newest are read first without an index, and a list ends as soon as it
+is long enough.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, literal_column, select
+from sqlalchemy.exc import DatabaseError
+
+from bridge.clock import milliseconds
+from bridge.episode import Phase
+from bridge.store.engines import engine
+from bridge.store.entries import AlarmEntry, CallbackEntry, DeliveryEntry, alarm_entry, callback_entry, delivery_entry
+from bridge.store.failures import cause_of
+from bridge.store.ids import Sequence as Ids
+from bridge.store.schema import callbacks, deliveries, episodes, events
+from bridge.store.statements import IS_WORK
+from bridge.store.work import StoreError
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+PAGE = 50  # rows fetched at once, so that the first are printed while the others are looked for
+
+
+CALLBACKS = (
+    select(
+        callbacks.c.id,
+        callbacks.c.received_at,
+        callbacks.c.outcome,
+        callbacks.c.reason,
+        callbacks.c.session_id,
+        callbacks.c.episode_id,
+        episodes.c.number,
+        episodes.c.kind,
+        episodes.c.policy_id,
+        episodes.c.policy_name,
+        episodes.c.subject,
+        episodes.c.object_id,
+    )
+    .join(episodes, episodes.c.id == callbacks.c.episode_id, isouter=True)
+    .order_by(callbacks.c.id.desc())
+)
+ALARMS = select(episodes).order_by(episodes.c.id.desc())
+DELIVERIES = (
+    select(deliveries, events.c.state.label("told"), events.c.created_at, episodes.c.number, episodes.c.object_id)
+    .join(events, events.c.id == deliveries.c.event_id, isouter=True)
+    .join(episodes, episodes.c.id == events.c.episode_id, isouter=True)
+    .order_by(deliveries.c.id.desc())
+)
+
+
+class Asking:
+    """Reads what a person asks for. Every list is an iterator, newest first."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def callbacks(self, *, since: datetime | None = None, outcome: str = "") -> Iterator[CallbackEntry]:
+        """List what came in."""
+        query = CALLBACKS
+        if since is not None:
+            query = query.where(
+                callbacks.c.id >= Ids.at(milliseconds(since)), callbacks.c.received_at >= milliseconds(since)
+            )
+        if outcome:
+            query = query.where(callbacks.c.outcome == outcome)
+        return map(callback_entry, self.stream(query))
+
+    def body(self, callback_id: int) -> bytes:
+        """Read a callback's bytes; empty where it is gone."""
+        query = select(callbacks.c.body).where(callbacks.c.id == callback_id)
+        return self.connection.execute(query).scalar() or b""
+
+    def alarms(self, phase: Phase | None = Phase.OPEN) -> Iterator[AlarmEntry]:
+        """List alarms; None: whatever became of them."""
+        query = ALARMS if phase is None else ALARMS.where(_is(episodes.c.phase, phase.value))
+        return map(alarm_entry, self.stream(query))
+
+    def deliveries(self, *, state: str = "", channel: str = "") -> Iterator[DeliveryEntry]:
+        """List what goes out, or went."""
+        query = DELIVERIES
+        if state in {"waiting", "begun"}:
+            query = query.where(IS_WORK)
+        conditions = [
+            column == value for column, value in ((deliveries.c.state, state), (deliveries.c.channel, channel)) if value
+        ]
+        return map(delivery_entry, self.stream(query.where(and_(True, *conditions))))  # noqa: FBT003 - all of none
+
+    def count_open(self) -> int:
+        """Count the open alarms."""
+        query = select(func.count()).select_from(episodes).where(_is(episodes.c.phase, Phase.OPEN.value))
+        return int(self.connection.execute(query).scalar_one())
+
+    def stream(self, query: Select[Any]) -> Iterator[Any]:
+        """Read rows as they are found."""
+        return iter(self.connection.execution_options(yield_per=PAGE).execute(query))
+
+
+def ask(path: Path) -> Asking:
+    """Open the store for reading; raise StoreError in words.
+
+    The transaction lasts as long as the command: what it reads is of one moment.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: there is no store yet; `alarm-bridge serve` makes it")
+    try:
+        connection = engine(path, "DEFERRED").connect()
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        check_version(connection, path)
+    except DatabaseError as error:
+        raise StoreError(f"{path} cannot be read: {cause_of(error)}") from error
+    return Asking(connection)
+
+
+def check_version(connection: Connection, path: Path) -> None:
+    """Raise StoreError where the tables are not this program's."""
+    table = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+    if not connection.exec_driver_sql(table).scalar():
+        raise StoreError(f"{path} is no store of alarm-bridge")
+    found = str(connection.exec_driver_sql("SELECT max(version_num) FROM alembic_version").scalar())
+    newest = newest_version()
+    if found < newest:
+        raise StoreError(f"{path} was written by an older alarm-bridge; `alarm-bridge serve` brings it up to date")
+    if found > newest:
+        raise StoreError(f"{path} was written by a newer alarm-bridge; use that one")
+
+
+def newest_version() -> str:
+    """Give the number of the newest migration."""
+    found = (re.match(r"\d{4}", path.name) for path in VERSIONS.glob("*.py"))
+    return max(one[0] for one in found if one)
+
+
+def _is(column: Any, value: str) -> Any:
+    """Compare with a literal: a partial index is used for nothing else."""
+    return column == literal_column(f"'{value}'")
