@@ -16,7 +16,8 @@ from bridge.rendering.view import AlarmView
 from tests.test_rendering_support import builtin, payload_of, rendered, telling_of
 
 ONLY_IN_TEMPLATES = {
-    "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late", "together",
+    "advice", "command", "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late",
+    "together",
 }  # fmt: skip
 
 

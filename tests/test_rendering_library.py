@@ -76,6 +76,7 @@ def test_a_webhook_without_a_template_gets_the_envelope_and_a_terminal_the_plain
 def test_the_built_in_templates_are_complete():
     told = [state for state in State if state is not State.DIGEST]
     files = {path.relative_to(builtin_templates()).as_posix() for path in builtin_templates().rglob("*.j2")}
+    files -= {file for file in files if "/bridge" in file}  # of the bridge's own alarms: test_templates_own
 
     wanted = {f"terminal/{state}{language}.txt.j2" for state in told for language in ("", ".zh")}
     wanted |= {f"slack/{state}.slack.json.j2" for state in told}  # in both languages, and for slack_webhook too

@@ -13,6 +13,7 @@ from bridge.alarm import State
 from bridge.rendering.telling import ChannelView, RouteView
 
 SUFFIX = ".j2"
+OWN = "bridge"  # begins the names of the templates for the bridge's own alarms
 MAX_SOURCE = 256 * 1024  # bytes of one template
 MAX_LEVELS = 4  # of directories that are looked into
 
@@ -55,9 +56,14 @@ class Library(BaseLoader):
         """Give the file of a template; None where no root has it."""
         return next((root[template].path for root in self._roots if template in root), None)
 
-    def find(self, channel: ChannelView, route: RouteView, state: State) -> tuple[str, str] | None:
-        """Name the template of a state and its format; None where no set has one."""
-        for folder, told in _places(channel, route, state):
+    def find(
+        self, channel: ChannelView, route: RouteView, state: State, *, is_own: bool = False
+    ) -> tuple[str, str] | None:
+        """Name the template of a state and its format; None where no set has one.
+
+        The bridge's own alarms have templates of their own, where a set has them.
+        """
+        for folder, told in _places(channel, route, state, is_own=is_own):
             for root in self._roots:
                 for name, form in _names(folder, told, channel):
                     if name in root:
@@ -65,9 +71,11 @@ class Library(BaseLoader):
         return None
 
 
-def _places(channel: ChannelView, route: RouteView, state: State) -> list[tuple[str, str]]:
+def _places(channel: ChannelView, route: RouteView, state: State, *, is_own: bool) -> list[tuple[str, str]]:
     """List the sets to look in and for which state, the best first: the set decides before the state."""
     states = [state.value, State.TRIGGERED.value] if state is State.ESCALATED else [state.value]
+    if is_own:
+        states = [f"{OWN}-{state}", *states]
     sets = dict.fromkeys(filter(None, (route.template, channel.template, *(channel.sets or (channel.type,)))))
     return [(name, told) for name in sets for told in states]
 

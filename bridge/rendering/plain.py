@@ -5,10 +5,12 @@ On the hot path: no template, nothing compiled per call.
 
 from bridge.alarm import Alarm, State
 from bridge.episode import Event, short_id
+from bridge.rendering import advice
 from bridge.rendering.facts import dimension_pairs, duration, object_title, recovered_at, started_at
 from bridge.rendering.telling import Telling
 from bridge.rendering.visible import visible
 from bridge.rendering.words import SEVERITIES, STATES, duration_words, time_words
+from bridge.sources.own import KIND
 from bridge.sources.places import place
 
 MAX_RECEIVED = 500  # characters shown of a body that nobody can read
@@ -19,6 +21,7 @@ LABELS = {
         "until": "Recovered", "for": "for ", "lasted": "", "policy": "Policy", "region": "Region", "id": "Id",
         "dimensions": "Dimensions", "console": "Console", "problem": "Problem", "received": "Received",
         "others": "Others", "again": "again", "repeats": "Repeats", "successor": "Followed by",
+        "to do": "To do", "untold": "It could not be told while it lasted.",
         "unheard": "Its trigger was never heard.", "expired": "Nothing was heard of it for 26 hours.",
         "together": "It triggered and recovered while this message waited.",
         "late": "Late", "happened": "happened at {}, waited {}",
@@ -29,6 +32,7 @@ LABELS = {
         "until": "恢复于", "for": "已持续 ", "lasted": "持续 ", "policy": "策略", "region": "地域", "id": "编号",
         "dimensions": "维度", "console": "控制台", "problem": "原因", "received": "收到内容",
         "others": "其余", "again": "再次", "repeats": "重复次数", "successor": "后续告警",
+        "to do": "处理", "untold": "故障期间无法发出通知。",
         "unheard": "此前未收到它的触发通知。", "expired": "已 26 小时没有它的消息。",
         "together": "它在消息等待期间触发并已恢复。",
         "late": "延迟", "happened": "发生于 {}，等待了 {}",
@@ -45,9 +49,12 @@ def plain_text(telling: Telling) -> str:
     if event.state is State.UNRECOGNISED:
         return _unrecognised(telling, labels)
     title = object_title(alarm)
-    lines = [_first(telling, title), *_measured(alarm, labels), *_times(telling, labels)]
+    lines = [_first(telling, title), *_measured(alarm, labels)]
+    if alarm.kind == KIND:
+        lines.extend(_own(telling, labels))
+    lines.extend(_times(telling, labels))
     colon = labels["colon"]
-    lines.extend(_notes(event, labels))
+    lines.extend(_notes(event, labels, is_own=alarm.kind == KIND))
     if telling.together or telling.late:
         lines.extend(_waited(telling, labels))
     policy = _named(alarm.policy_name, alarm.policy_id)
@@ -76,7 +83,7 @@ def _first(telling: Telling, title: str) -> str:
         words = SEVERITIES[language]
         before = f"{words.get(event.previous_severity, event.previous_severity)} → " if event.previous_severity else ""
         parts.append(before + words.get(severity, severity))
-    parts.extend(filter(None, (alarm.subject, title)))
+    parts.extend(filter(None, (advice.title(alarm, language), title)))
     return " · ".join(parts)
 
 
@@ -109,10 +116,20 @@ def _place(region: str, language: str) -> str:
     return region if name == region else f"{name} ({region})"
 
 
-def _notes(event: Event, labels: dict[str, str]) -> list[str]:
+def _own(telling: Telling, labels: dict[str, str]) -> list[str]:
+    """Say what is wrong with the bridge, and what to do."""
+    problem = telling.alarm.details.get("problem")
+    lines = [f"{labels['problem']}{labels['colon']}{problem}"] if problem else []
+    todo = advice.advice(telling.alarm, telling.channel.language, is_over=telling.event.state.ends)
+    if todo.sentence:
+        lines.append(f"{labels['to do']}{labels['colon']}{todo.sentence} {todo.command}")
+    return lines
+
+
+def _notes(event: Event, labels: dict[str, str], *, is_own: bool) -> list[str]:
     notes = []
     if event.unheard:
-        notes.append(labels["unheard"])
+        notes.append(labels["untold" if is_own else "unheard"])
     if event.state is State.EXPIRED:
         notes.append(labels["expired"])
     if event.state is State.REPLACED and event.successor:

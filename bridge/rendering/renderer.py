@@ -27,6 +27,7 @@ from bridge.rendering.plain import plain_text
 from bridge.rendering.sandbox import Sandbox
 from bridge.rendering.telling import RouteView, Telling
 from bridge.rendering.view import AlarmView
+from bridge.sources.own import KIND
 
 MAX_WORDS = 300  # characters of what went wrong
 UNQUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|[\U00100000-\U0010fffd]+', re.DOTALL)
@@ -73,9 +74,10 @@ class Renderer:
 
     def _find(self, telling: Telling) -> tuple[str, str] | None:
         channel, route, state = telling.channel, telling.route, telling.event.state
-        wanted = (route.template, channel.template, channel.type, channel.formats, channel.language, state)
+        is_own = telling.alarm.kind == KIND
+        wanted = (route.template, channel.template, channel.type, channel.formats, channel.language, state, is_own)
         if wanted not in self._found:
-            self._found[wanted] = self._library.find(channel, route, state)
+            self._found[wanted] = self._library.find(channel, route, state, is_own=is_own)
         return self._found[wanted]
 
     def _written(

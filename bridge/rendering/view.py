@@ -6,12 +6,13 @@ from typing import Any
 
 from bridge.episode import short_id
 from bridge.rendering import facts
+from bridge.rendering.advice import Advice, advice, title
 from bridge.rendering.plain import received_text
 from bridge.rendering.telling import Telling
 
 TAKEN_OVER = frozenset({  # as the callback has them
     "kind", "policy_id", "policy_name", "policy_type", "policy_type_name", "namespace", "region", "product",
-    "metric", "metric_label", "event", "event_label", "object_id", "object_name", "app_id", "uin", "subject",
+    "metric", "metric_label", "event", "event_label", "object_id", "object_name", "app_id", "uin",
     "condition", "operator", "threshold", "value", "unit", "period", "url", "raw",
 })  # fmt: skip
 
@@ -54,6 +55,21 @@ class AlarmView:
     def state(self) -> str:
         """What people are told."""
         return self._event.state.value
+
+    @property
+    def subject(self) -> str:
+        """The label of the metric or event; of the bridge's own alarms what is wrong, in the channel's language."""
+        return title(self._alarm, self._telling.channel.language)
+
+    @property
+    def advice(self) -> str:
+        """What to do about one of the bridge's own alarms; `command` does it."""
+        return self._advice().sentence
+
+    @property
+    def command(self) -> str:
+        """What to type."""
+        return self._advice().command
 
     @property
     def severity(self) -> str:
@@ -160,6 +176,9 @@ class AlarmView:
     def successor(self) -> str:
         """The short id of the episode that replaced this one."""
         return short_id(self._event.successor) if self._event.successor else ""
+
+    def _advice(self) -> Advice:
+        return advice(self._alarm, self._telling.channel.language, is_over=self._event.state.ends)
 
     def _local(self, moment: datetime | None) -> datetime | None:
         return moment.astimezone(self._telling.channel.timezone) if moment else None
