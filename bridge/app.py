@@ -25,6 +25,7 @@ from bridge.clock import Clock
 from bridge.composing import channel_view, composer
 from bridge.config import Config
 from bridge.delivery import Worker
+from bridge.heartbeat import Heartbeat, wrong
 from bridge.housekeeping import keep_house
 from bridge.intake import Intake
 from bridge.lookout import look_out
@@ -89,6 +90,8 @@ async def bridge(
         tasks["housekeeping"] = _run(stack, keep_house(writer, lambda: intake, config.retention, clock))
         tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, workers, troubles, clock))
         tasks["troubles"] = _run(stack, troubles.run())
+        heartbeat = Heartbeat(lambda: config.heartbeat, lambda: wrong(writer, workers, clock), tools, clock)
+        tasks["heartbeat"] = _run(stack, heartbeat.run())
         callbacks = CallbackListener(
             config.server, record=writer.record, trouble=lambda: writer.trouble, clock=clock, metrics=metrics
         )

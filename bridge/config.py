@@ -26,6 +26,7 @@ from bridge.configuration.source import Source, read
 from bridge.configuration.suspicions import suspect, suspect_access
 from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
 from bridge.configuration.uses import check_uses
+from bridge.heartbeat import HeartbeatSettings
 from bridge.routing import Routes, RouteSettings
 from bridge.settings import ChannelSettings, Language, PositiveDuration, Record, Timezone
 from bridge.web.settings import ConsoleSettings, ServerSettings
@@ -53,6 +54,7 @@ class TopSettings(Record):
     language: Language = "en"
     timezone: Timezone = ZoneInfo("Asia/Shanghai")
     retention: PositiveDuration = timedelta(days=30)
+    heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
     channels: Mapping[str, Any] = Field(default_factory=dict)
     routes: tuple[Any, ...] = ()
     default_channels: tuple[str, ...]
@@ -71,6 +73,7 @@ class Config:
     language: Language
     timezone: ZoneInfo
     retention: timedelta
+    heartbeat: HeartbeatSettings
     channels: Mapping[str, ChannelSettings]  # language filled in; whether one has a timezone of its own matters
     routes: Routes
     route_settings: tuple[RouteSettings, ...]
@@ -192,11 +195,12 @@ def _assembled(
         language=top.language,
         timezone=top.timezone,
         retention=top.retention,
+        heartbeat=top.heartbeat,
         channels=filled,
         routes=Routes(routes, top.default_channels),
         route_settings=routes,
         default_channels=top.default_channels,
-        secrets=secret_texts(top.server, top.console, *filled.values()),
+        secrets=secret_texts(top.server, top.console, top.heartbeat, *filled.values()),
     )
 
 

@@ -30,6 +30,8 @@ LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
 SETTLE_SECONDS = 1.0  # for results to reach the disk when the bridge stops
 STORE_RETRY_SECONDS = 1.0
+STUCK_SECONDS = 120.0  # the loop turns every 30 s at least
+STUCK_ATTEMPT_SECONDS = 900.0  # much more than any call takes
 UNSTORED_SECONDS = 60.0  # before a message is sent again whose result the store will not have
 
 log = structlog.get_logger()
@@ -62,6 +64,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()  # requests under way
         self._settling: set[asyncio.Future[None]] = set()  # answered, and not yet on disk
         self._stopping = False
+        self._turned_at = self._moved_at = clock.monotonic()  # when the loop last turned, and an attempt last began
         self.condition = Condition(
             restored(post.name, post.mark, state),
             keep=outbox.keep,
@@ -90,10 +93,20 @@ class Worker:
     async def run(self) -> None:
         """Deliver until told to stop."""
         while not self._stopping:
+            self._turned_at = self._clock.monotonic()
             self._wake.clear()
             await self._load()
             self._start_what_may()
             await self._wait()
+
+    def stuck(self) -> str:
+        """Say in what the worker is stuck, for whoever watches the bridge; empty where it is not."""
+        now = self._clock.monotonic()
+        if now - self._turned_at > STUCK_SECONDS:
+            return f"the worker has not turned for {round(now - self._turned_at)} s"
+        if self._tasks and now - self._moved_at > STUCK_ATTEMPT_SECONDS:
+            return f"a call has been under way for {round(now - self._moved_at)} s"
+        return ""
 
     async def stop(self, seconds: float) -> None:
         """Begin nothing more and finish what is under way; what is not done in time stays on disk."""
@@ -141,6 +154,7 @@ class Worker:
     async def _carry(self, delivery: Delivery | None) -> None:
         """Attempt one delivery after another, as long as there are any."""
         while delivery is not None:
+            self._moved_at = self._clock.monotonic()
             await self._attempt(delivery)
             if self._queue.wants_more:
                 self._wake.set()

@@ -13,6 +13,7 @@ from bridge.config import TopSettings, load
 from bridge.configuration.tree import ListNode, Scalar, get
 from bridge.configuration.values import typed
 from bridge.configuration.yaml_tree import parse
+from bridge.heartbeat import HeartbeatSettings
 from bridge.routing import RouteSettings
 from bridge.settings import ChannelSettings, Record
 from bridge.web.settings import Auth, BasicUser, ConsoleSettings, ServerSettings
@@ -33,6 +34,7 @@ SECTIONS = {
     "`auth`": Auth,
     "`basic`": BasicUser,
     "`console`": ConsoleSettings,
+    "`heartbeat`": HeartbeatSettings,
     "`channels`": ChannelSettings,
     "`routes`": RouteSettings,
     **{f"`{name}`": kind.settings for name, kind in KINDS.items()},

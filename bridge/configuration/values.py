@@ -19,7 +19,7 @@ from bridge.configuration.tree import ListNode, MapNode, Node, Scalar
 from bridge.settings import Record, Secret
 
 MAX_SECRET = 65_536  # bytes of a secret's file
-MAY_BE_EMPTY = frozenset({("server", "verification_code")})  # empty means none
+MAY_BE_EMPTY = frozenset({("server", "verification_code"), ("heartbeat", "url")})  # empty means none
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")  # YAML 1.2, core schema, 10.3.2
 LONGEST_NUMBER = 100  # characters: Python reads no number of more than 4,300 digits, and nobody means one
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
