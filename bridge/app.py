@@ -182,6 +182,7 @@ def workers_of(
 ) -> dict[str, Worker]:
     """Make a worker for each channel, going on with the pauses from before."""
     renderer = Renderer(config.templates)
+    renderer.compile()  # before anybody can be kept waiting
     states = outbox.store.channel_states()
     for name, queue in outbox.store.queues().items():
         if name not in config.channels:

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.alarm import State
 from bridge.rendering import Renderer, builtin_templates
+from bridge.rendering.sandbox import Sandbox
 from tests.test_rendering_support import builtin, telling_of, write
 
 SLACK = '{{"text": "{}"}}'
@@ -91,3 +92,18 @@ def test_the_built_in_templates_are_complete():
 def test_the_name_of_the_template_can_be_asked(tmp_path):
     assert builtin().template_of(telling_of(language="zh")) == "terminal/triggered.zh.txt.j2"
     assert builtin().template_of(telling_of(kind="webhook")) is None
+
+
+def test_what_is_compiled_beforehand_is_not_compiled_when_a_message_is_made(tmp_path, monkeypatch):
+    renderer = Renderer(write(tmp_path, {"mine/triggered.txt.j2": '{% include "mine/part.j2" %}', "mine/part.j2": "x"}))
+    renderer.compile()
+    monkeypatch.setattr(Sandbox, "_parse", lambda *_: pytest.fail("compiled now"))
+    assert renderer.render(telling_of(template="mine")).text == "x"
+    assert renderer.render(telling_of(kind="slack")).problem == ""
+
+
+def test_what_cannot_be_compiled_beforehand_is_said_where_it_is_used(tmp_path):
+    renderer = Renderer(write(tmp_path, {"terminal/triggered.txt.j2": "{% if %}", "terminal/repeat.txt.j2": "fine"}))
+    renderer.compile()
+    assert "Expected an expression" in renderer.render(telling_of()).problem
+    assert renderer.render(telling_of(state=State.REPEAT)).text == "fine"

@@ -52,6 +52,10 @@ class Library(BaseLoader):
             raise TemplateNotFound(template, f"{template} {source.problem}")
         return source.text, str(source.path), lambda: True
 
+    def names(self) -> list[str]:
+        """List all templates, each once."""
+        return sorted({name for root in self._roots for name in root})
+
     def path_of(self, template: str) -> Path | None:
         """Give the file of a template; None where no root has it."""
         return next((root[template].path for root in self._roots if template in root), None)
