@@ -9,6 +9,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from bridge.channels import KINDS
+from bridge.channels.success import Success
 from bridge.config import TopSettings, load
 from bridge.configuration.tree import ListNode, Scalar, get
 from bridge.configuration.values import typed
@@ -36,6 +37,7 @@ SECTIONS = {
     "`console`": ConsoleSettings,
     "`heartbeat`": HeartbeatSettings,
     "`channels`": ChannelSettings,
+    "`success`": Success,
     "`routes`": RouteSettings,
     **{f"`{name}`": kind.settings for name, kind in KINDS.items()},
 }

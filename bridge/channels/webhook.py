@@ -17,6 +17,7 @@ from bridge.channels.encoding import json_bytes
 from bridge.channels.http import REDIRECTS, HttpSettings, Redirected, SecretUrl
 from bridge.channels.kind import Kind, Tools
 from bridge.channels.line import Line, unusable
+from bridge.channels.success import Success
 from bridge.message import Answer, Call, Message, Step, Verdict
 from bridge.settings import Secret
 
@@ -81,6 +82,7 @@ class WebhookSettings(HttpSettings):
     url: SecretUrl
     method: Annotated[Literal["POST", "PUT", "PATCH"], BeforeValidator(_upper)] = "POST"
     headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_distinct)] = Field(default_factory=dict)
+    success: Success | None = None  # what a 2xx must say to count as taken; unless given: any
     secret: Annotated[tuple[SigningKey, ...], BeforeValidator(_listed)] = ()  # each signs: rotate without a gap
 
     @model_validator(mode="after")
@@ -104,6 +106,7 @@ class Webhook:
         self._direct: Direct | None = None
         self._clock = tools.clock
         self._method = settings.method
+        self._success = settings.success
         self._address = settings.address
         self._keys = tuple(_key(secret) for secret in settings.secret)
         self._headers = {name: value.reveal() for name, value in settings.headers.items()}
@@ -159,9 +162,13 @@ class Webhook:
             raise Redirected(status, reply.headers.get("Location", ""))
         answer = "(the answer was cut off)" if reply.body is None else reply.body.decode("utf-8", "replace")
         said = self._line.clean(f"{status} {reply.reason}: {answer}" if answer else f"{status} {reply.reason}")
-        if 200 <= status < 300:
+        if 200 <= status < 300 and (self._success is None or self._success.is_said_by(answer)):
             return Verdict(answer=Answer.SENT, said=said, status=status)
-        return judge_status(status, said, self._line.after(reply.headers.get("Retry-After")))
+        after_seconds = self._line.after(reply.headers.get("Retry-After"))
+        if 200 <= status < 300:
+            said = self._line.clean(f"{status} without {self._success}: {answer}")
+            return Verdict(answer=Answer.RETRY, said=said, status=status, after_seconds=after_seconds)
+        return judge_status(status, said, after_seconds)
 
 
 def sign(keys: tuple[bytes, ...], delivery_id: str, timestamp: str, body: bytes) -> str:

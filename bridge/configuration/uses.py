@@ -18,6 +18,12 @@ SLACK_MENTION = re.compile(r"<(!here|!channel|!everyone|@[UW]\w+|!subteam\^S\w+)
 NO_MENTION = "mentions nobody in Slack, which takes <!here>, <!channel>, <!everyone>, <@U…> and <!subteam^S…>"
 GROUPS = ("here", "channel", "everyone")
 SLACK_HOSTS = ("slack.com", "slack-gov.com")
+SAYS_NO_IN_200 = {  # host → platform, and the key of its answers that is 0 where a message was taken
+    "qyapi.weixin.qq.com": ("WeCom", "errcode"),
+    "oapi.dingtalk.com": ("DingTalk", "errcode"),
+    "open.feishu.cn": ("Feishu", "code"),
+    "open.larksuite.com": ("Lark", "code"),
+}
 STEP_KEYS = ("on_repeat", "on_recovered")
 Kinds = Mapping[str, Kind]  # of each channel whose type is known
 
@@ -121,14 +127,19 @@ def _check_steps(source: Source, place: Place, key: str, kinds: Kinds) -> None:
 
 
 def _check_host(source: Source, name: str) -> None:
-    """Warn of an incoming webhook that is not Slack's; on loopback somebody tries things out."""
+    """Warn of an incoming webhook that is not Slack's, and of addresses whose 200 means nothing by itself."""
     kind, url = source.get("channels", name, "type"), source.get("channels", name, "url")
-    if not isinstance(kind, Scalar) or kind.text != "slack_webhook" or not isinstance(url, Scalar):
+    if not isinstance(kind, Scalar) or not isinstance(url, Scalar):
         return
     try:
         host = urlsplit(url.text).hostname or ""
     except ValueError:
         return
+    path = ("channels", name, "url")
     is_slack = any(host == each or host.endswith(f".{each}") for each in SLACK_HOSTS)
-    if host and not is_slack and not Address(host=host, port=0).is_loopback:
-        source.warn(("channels", name, "url"), "is not on hooks.slack.com: only Slack's answers are understood")
+    is_loopback = Address(host=host, port=0).is_loopback  # somebody tries things out
+    if kind.text == "slack_webhook" and host and not is_slack and not is_loopback:
+        source.warn(path, "is not on hooks.slack.com: only Slack's answers are understood")
+    if kind.text == "webhook" and host in SAYS_NO_IN_200 and source.get("channels", name, "success") is None:
+        platform, key = SAYS_NO_IN_200[host]
+        source.warn(path, f"{platform} answers 200 to what it refuses, too: add success: {{json: {key}, equals: 0}}")
