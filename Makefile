@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix bench lock clean
+.PHONY: help run test judge check fix bench lock clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -12,6 +12,7 @@ BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-deps
 RUNS := .venv/.installed-to-run
 DEVELOPS := .venv/.installed-to-develop
+JUDGES := .judges/installed
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -19,8 +20,11 @@ help:  ## what there is
 run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
 	@exec $(BIN)/alarm-bridge serve -c $(CONFIG)
 
-test: $(DEVELOPS)  ## every test (ARGS="-k words" for some)
+test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+judge: $(DEVELOPS) $(JUDGES)  ## all hostile values in all fields of Slack's messages; `make test` takes a tenth
+	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py $(ARGS)
 
 check: $(DEVELOPS)  ## ruff, mypy, the direction of imports
 	@$(BIN)/ruff check .
@@ -39,7 +43,7 @@ lock: .venv/bin/python  ## write requirements/ anew from the ranges of pyproject
 	@PYTHON=$(BIN)/python bash requirements/lock
 
 clean:  ## remove what the others made
-	rm -rf .venv .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .judges .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -54,6 +58,14 @@ $(RUNS): requirements/run.txt pyproject.toml | .venv/bin/python
 	@$(PIP) -r requirements/run.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
+
+# What judges Slack's messages comes from npm. Without it the tests that need it are skipped, and say so; CI takes no skip.
+$(JUDGES): $(wildcard tests/judges/*.json tests/judges/*.ts tests/judges/*.mjs)
+	@mkdir -p .judges && cp $^ .judges/
+	@echo 'Installing what judges the messages into .judges …'
+	@if command -v npm >/dev/null && npm ci --prefix .judges --ignore-scripts --no-audit --no-fund --loglevel=error; \
+		then touch $@; \
+		else echo 'npm is missing here or could not install: the tests that need it will be skipped' >&2; fi
 
 $(DEVELOPS): requirements/develop.txt $(RUNS)
 	@echo 'Installing what checks and tests need into .venv …'

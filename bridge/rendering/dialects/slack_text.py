@@ -15,7 +15,7 @@ JOINER = "\u2060"
 ENTITY = re.compile(r"<([^\s<>][^<>\n]*)>")  # what a template writes for a link or a mention
 FORMAT = re.compile(r"(?<![^\W_])[*_~`]+|[*_~`]+(?![^\W_])|`+")  # inside a word, as in cpu_usage, they do nothing
 EMOJI = re.compile(r":(?=[\w+'-]*[a-z][\w+'-]*:)")
-QUOTE = re.compile(r"^&gt;", re.MULTILINE)
+QUOTE = re.compile(r"^&gt;|(?<=[*_~])&gt;", re.MULTILINE)  # some readers see a line begin behind a bold star, too
 LINKS = re.compile(r"(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_]{2})")  # what Slack would link unasked
 MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>]")
 URL = re.compile(r"(?:https?://|mailto:)[^\s<>|]+")

@@ -1,0 +1,161 @@
+"""Every message that the built-in templates make for Slack, before judges that no one here wrote.
+
+`make test` judges a fixed tenth of the hostile ones, `make judge` all of them.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from bridge import samples
+from bridge.alarm import State
+from bridge.rendering import Telling
+from bridge.rendering.dialects.slack_text import JOINER
+from tests.fakes.slack_rules import RefusedError, check_content
+from tests.judges.judging import INSTALLED, MISSING, Payload, complaints, mrkdwn_in, read
+from tests.test_rendering_slack import FIELDS, HOSTILE, hostile, looked_for
+from tests.test_rendering_support import OUR_TIME, builtin, event_of, shown, telling_of
+from tests.test_sources_dimensions import SETS, wrapped
+from tests.test_templates_expected import MENTIONED, STATES
+
+pytestmark = pytest.mark.skipif(not INSTALLED.is_file(), reason=MISSING)
+
+ALL = bool(os.environ.get("JUDGE_ALL"))
+KINDS = ("slack", "slack_webhook")
+TOLD = [sample for sample in samples.names() if not sample.startswith("verification")]
+OVERSIZE = ["x" * 151, "漢" * 2001, "𝄞" * 1501, "&" * 3001, "<" * 4001, "a b " * 4000, "x\n" * 3000, "`*_~" * 900]
+VALUES = [
+    *HOSTILE, *OVERSIZE, "<mailto:a@evil.example|a>", "<!channel", "<!everyone>", "<!subteam^S1|@x>", "```\n<!here>\n```",
+    "<tel:+1|x>", "&#60;!here&#62;", "~~a~~ **b**", "- a\n- b",
+]  # fmt: skip
+BODIES = {
+    "metric": "capture-2020-cvm-disk-triggered",
+    "event": "doc-2021-event-triggered",
+    "cloudevent": "doc-2022-cloudevents",
+}
+HARMLESS = {"Root", "Text", "Bold", "Command"}  # what may stand in a message besides
+
+
+@pytest.fixture(scope="session")
+def count(request):
+    """Say at the end of the run how many messages were judged."""
+    counted: list[str] = []
+    yield counted.append
+    plugins = request.config.pluginmanager
+    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+        plugins.get_plugin("terminalreporter").write_line(f"\njudged: {'; '.join(counted)}")
+
+
+def rendered(telling: Telling) -> Payload:
+    payload = builtin().render(telling, strict=True).payload
+    assert payload is not None
+    return payload
+
+
+def judged(payloads: list[Payload]) -> dict[str, str]:
+    """Let all judges see the messages; give what the reader of each mrkdwn text sees."""
+    for payload in payloads:
+        assert complaints(payload) == [], payload
+        try:
+            check_content(payload, is_update=True)
+        except RefusedError as error:
+            pytest.fail(f"{error.code}: {error.messages}: {payload}")
+    understood = read(text for payload in payloads for text in mrkdwn_in(payload))
+    for text, one in understood.items():
+        assert one.kinds <= HARMLESS, text
+        strangers = [command for command in one.commands if not OUR_TIME.fullmatch(command[1:-1])]
+        assert strangers in ([], ["<!here>"]), text
+    return {text: one.text for text, one in understood.items()}
+
+
+def dimension_tellings(kind: str, language: str, state: State) -> Iterator[Telling]:
+    for entry in SETS:
+        alarm = wrapped(entry)
+        telling = telling_of(kind=kind, language=language, route=MENTIONED)
+        yield Telling(
+            event=event_of(alarm, state),
+            alarm=alarm,
+            body=telling.body,
+            delivery_id="9",
+            channel=telling.channel,
+            route=telling.route,
+        )
+
+
+def test_each_body_and_each_set_of_dimensions_in_each_state_and_language_pleases_all_judges(count):
+    payloads = []
+    for kind, language, state in product(KINDS, ("en", "zh"), STATES):
+        event = STATES[state][1]
+        tellings = [
+            telling_of(sample, kind, state=state, language=language, route=MENTIONED, event=event) for sample in TOLD
+        ]
+        payloads += [rendered(telling) for telling in [*tellings, *dimension_tellings(kind, language, state)]]
+
+    judged(payloads)
+
+    assert len(payloads) == (17 + 101) * 8 * 2 * 2
+    count(f"{len(payloads)} messages of bodies and dimensions")
+
+
+def cases() -> Iterator[tuple[str, str, str, State, str]]:
+    """Give each hostile value in each field, kind of body, state and type of channel; a fixed tenth unless all."""
+    for case in product(VALUES, FIELDS, BODIES, (State.TRIGGERED, State.ESCALATED, State.RECOVERED), KINDS):
+        if ALL or zlib.crc32("|".join(case).encode("utf-8", "surrogatepass")) % 10 == 0:
+            yield case
+
+
+def test_no_value_in_any_field_displeases_a_judge_mentions_anybody_or_links_anywhere(count):
+    taken = list(cases())
+    payloads = []
+    for value, field, body, state, kind in taken:
+        telling = hostile(telling_of(BODIES[body], kind, state=state), field, value)
+        payloads.append(rendered(telling))
+
+    seen = judged(payloads)
+
+    for (value, field, body, *_), payload in zip(taken, payloads, strict=True):
+        if field in {"unit", "operator"} and body != "metric":
+            continue  # of a number that is not there
+        assert shows(value, field, [seen[text] for text in mrkdwn_in(payload)], payload), (value, field, payload)
+    assert len(VALUES) >= 60
+    count(f"{len(payloads)} of {len(VALUES)} hostile values in {len(FIELDS)} fields")
+
+
+def shows(value: str, field: str, read_texts: list[str], payload: Payload) -> bool:
+    """Say whether a reader sees the value, or its beginning where it was shortened."""
+    if field == "url" or value.isspace():
+        return True
+    wanted = "".join(looked_for(field, value).replace(JOINER, "").split())
+    lines = ["".join(shown(text).split()) for text in (*read_texts, *headers(payload))]
+    return any(wanted in line or ("…" in line and wanted[:8] in line) for line in lines)
+
+
+def headers(payload: Payload) -> list[str]:
+    return [block["text"]["text"] for block in payload["blocks"] if block["type"] == "header"]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "nonsense"},
+        {"type": "header", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2001}]},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "colour": "red"},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11},
+    ],
+)
+def test_the_judges_refuse_what_slack_would(block):
+    assert complaints({"text": "x", "blocks": [], "attachments": [{"color": "#fff", "blocks": [block]}]}) != []
+
+
+@pytest.mark.parametrize(
+    "text", ["<!channel>", "<@U1>", "<#C1>", "<https://evil.example>", "`x`", "_x_", "~x~", ":smile:"]
+)
+def test_the_reader_of_mrkdwn_sees_what_a_value_must_not_be(text):
+    (seen,) = read([f"a {text} b"]).values()
+    assert not (seen.kinds <= HARMLESS and seen.commands == ())
