@@ -114,7 +114,7 @@ def _by_slackblocks(block: dict[str, Any]) -> Iterator[str]:
             slackblocks.RichTextBlock([_code(element) for element in block["elements"]])
         else:
             slackblocks.Block.from_dict(block)
-    except (slackblocks.InvalidUsageError, ValueError, TypeError, LookupError, NotImplementedError) as error:
+    except (slackblocks.InvalidUsageError, ValueError, TypeError, LookupError) as error:
         yield f"slackblocks: {error!r}"
 
 
