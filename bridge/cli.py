@@ -25,6 +25,7 @@ COMMANDS = {
     "callbacks": "bridge.commands.list_callbacks:list_callbacks",
     "alarms": "bridge.commands.list_alarms:list_alarms",
     "deliveries": "bridge.commands.list_deliveries:list_deliveries",
+    "explain": "bridge.commands.explain:explain",
 }
 
 

@@ -1,0 +1,13 @@
+"""An alarm's life in plain words: what came, what was decided and why, who was told, and what comes next.
+
+    bridge.store.happened ─► story ─► lines for a person, or records for a program
+
+Pure: it is given what is stored, the config, and the time.
+"""
+
+from bridge.story.hearing import Routed, routed
+from bridge.story.lines import Words, lines
+from bridge.story.next import next_of_alarm, next_of_delivery
+from bridge.story.records import record_of
+
+__all__ = ["Routed", "Words", "lines", "next_of_alarm", "next_of_delivery", "record_of", "routed"]

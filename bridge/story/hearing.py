@@ -1,0 +1,42 @@
+"""What today's routes say to a callback that is stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge import sources
+from bridge.alarm import Alarm, State
+from bridge.routing import Answer, Routes
+from bridge.sources import own
+from bridge.store.entries import CallbackEntry
+
+ROUTED = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT})
+Body = Callable[[int], bytes]  # of a callback's id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """Each route's yes or no, and the channels that the routes choose today."""
+
+    answers: tuple[Answer, ...]
+    channels: tuple[str, ...]
+
+
+def stored_alarm(body: bytes, received_at: datetime, kind: str) -> Alarm | None:
+    """Read a stored callback; None where it is no alarm."""
+    return own.read(body, received_at) if kind == own.KIND else sources.read(body, received_at).alarm
+
+
+def routed(callback: CallbackEntry, routes: Routes, body: Body) -> Routed | None:
+    """Ask today's routes about a callback; None where routes are not asked: of duplicates, and of most endings."""
+    unheard = callback.outcome == State.RECOVERED and "not heard of before" in callback.reason
+    if callback.outcome not in ROUTED and not unheard:
+        return None
+    alarm = stored_alarm(body(callback.id), callback.received_at, callback.kind)
+    if alarm is None:
+        return None
+    state = State(callback.outcome)
+    return Routed(
+        answers=tuple(routes.explain(alarm, state)),
+        channels=tuple(choice.channel for choice in routes.choose(alarm, state)),
+    )
