@@ -33,12 +33,13 @@ def composer(
     renderer: Renderer,
     failed: Callable[[str, State, str], None],
     now: Callable[[], datetime],
+    failing: set[State],
 ) -> Callable[[Delivery], Message]:
     """Make the function that renders one channel's deliveries.
 
-    `failed` is told why a template does not work, and an empty text once it works again.
+    `failed` is told why a template does not work, and an empty text once it works again; `failing` are the
+    states in which it did not work the last time, with whichever templates.
     """
-    failing: set[State] = set()
 
     @lru_cache(ROUTE_VIEWS)
     def route_of(route: str, state: State) -> RouteView:

@@ -80,7 +80,7 @@ class Condition:
         """Let a verdict change how the channel is."""
         state = self.state
         if verdict.answer is Answer.SENT:
-            if state.failures or state.paused_until is not EPOCH:
+            if state.failures or state.paused_until is not EPOCH or self.is_broken:
                 await self._mend()
         elif move.breaks:
             await self._break(verdict.said)
@@ -106,7 +106,7 @@ class Condition:
         if before.broken_since is not None:
             log.warning("the channel is mended", channel=before.name, broken_since=before.broken_since.isoformat())
             self._say()
-        if before.paused_until is not EPOCH:
+        if before.paused_until is not EPOCH or before.broken_since is not None:
             await self._keep(self.state)
 
     async def _pause(self, seconds: float, reason: str, *, counts: bool = True) -> None:
@@ -146,7 +146,11 @@ class Condition:
 
 
 def restored(name: str, mark: str, state: ChannelState | None) -> ChannelState:
-    """Go on with a pause from before the restart, unless the settings changed meanwhile."""
-    if state is None or state.mark != mark:
+    """Go on with a pause from before; a broken channel whose settings changed since is tried at once."""
+    if state is None:
         return ChannelState(name=name, paused_until=EPOCH, mark=mark)
-    return state
+    if state.mark == mark:
+        return state
+    if state.broken_since is None:
+        return replace(state, mark=mark)
+    return replace(state, mark=mark, paused_until=EPOCH, failures=0)

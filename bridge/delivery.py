@@ -51,7 +51,7 @@ class Worker:
         state: ChannelState | None = None,
         reporter: Reporter | None = None,
     ) -> None:
-        self._post = post
+        self.post = post
         self._outbox = outbox
         self._clock = clock
         self._metrics = metrics
@@ -102,16 +102,28 @@ class Worker:
     def stuck(self) -> str:
         """Say in what the worker is stuck, for whoever watches the bridge; empty where it is not."""
         now = self._clock.monotonic()
-        if now - self._turned_at > STUCK_SECONDS:
+        if not self._stopping and now - self._turned_at > STUCK_SECONDS:
             return f"the worker has not turned for {round(now - self._turned_at)} s"
         if self._tasks and now - self._moved_at > STUCK_ATTEMPT_SECONDS:
             return f"a call has been under way for {round(now - self._moved_at)} s"
         return ""
 
-    async def stop(self, seconds: float) -> None:
-        """Begin nothing more and finish what is under way; what is not done in time stays on disk."""
+    def renew(self, post: Post) -> None:
+        """Work by these words on the same channel from the next attempt on."""
+        self.post = post
+        self._poster = replace(self._poster, post=post)
+
+    def end(self) -> None:
+        """Begin nothing more; `run` is over then."""
         self._stopping = True
         self._wake.set()
+
+    async def stop(self, seconds: float | None) -> None:
+        """Begin nothing more and finish what is under way; what is not done in time stays on disk.
+
+        Without a limit it takes as long as the platform and the disk need: nobody may post to the channel before.
+        """
+        self.end()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
@@ -119,8 +131,8 @@ class Worker:
             if late:
                 await asyncio.wait(late, timeout=SETTLE_SECONDS)
         if self._settling:
-            await asyncio.wait(self._settling, timeout=SETTLE_SECONDS)
-        await self._post.channel.close()
+            await asyncio.wait(self._settling, timeout=None if seconds is None else SETTLE_SECONDS)
+        await self.post.channel.close()
 
     async def _load(self) -> None:
         """Read on in the queue while there is room."""
@@ -128,7 +140,7 @@ class Worker:
             while await self._queue.load():
                 self._start_what_may()
         except StoreError as error:
-            log.warning("the queue cannot be read", channel=self._post.name, reason=str(error))
+            log.warning("the queue cannot be read", channel=self.post.name, reason=str(error))
 
     def _start_what_may(self) -> None:
         """Put under way what is due, as far as pause, window and spacing allow."""
@@ -163,7 +175,7 @@ class Worker:
     async def _attempt(self, delivery: Delivery) -> None:
         """Make one attempt and have its result stored; its alarm is under way until that is done."""
         try:
-            result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if self._post.chat else ())
+            result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if self.post.chat else ())
         except StoreError:
             await self._clock.sleep(STORE_RETRY_SECONDS)
             self._lanes.hold(delivery, self._clock.now())
@@ -182,7 +194,7 @@ class Worker:
         event = result.delivery.event
         if event.kind != own.KIND:
             words = f"{event.short_id} {event.state}: {result.note}".strip()
-            self._reporter.trouble(Trouble.DEAD_LETTERS, self._post.name, words)
+            self._reporter.trouble(Trouble.DEAD_LETTERS, self.post.name, words)
 
     def _settled(self, result: Result, storing: asyncio.Future[None]) -> None:
         """Let the next delivery of an alarm come, now that the result of this one is on disk."""
@@ -190,7 +202,7 @@ class Worker:
         if storing.cancelled():
             return
         if storing.exception() is not None:
-            log.error("a result could not be stored", channel=self._post.name, exc_info=storing.exception())
+            log.error("a result could not be stored", channel=self.post.name, exc_info=storing.exception())
             later = self._clock.now() + timedelta(seconds=UNSTORED_SECONDS)
             self._lanes.hold(replace(result.delivery, due_at=later), self._clock.now())
         elif result.state is DeliveryState.WAITING:
@@ -206,7 +218,7 @@ class Worker:
         self._tasks.discard(task)
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a delivery failed", channel=self._post.name, exc_info=error)
+            log.error("a delivery failed", channel=self.post.name, exc_info=error)
 
     @property
     def _limit(self) -> int:

@@ -21,11 +21,13 @@ PRUNE_PAUSE_SECONDS = 0.05  # between batches: others write meanwhile
 log = structlog.get_logger()
 
 
-async def keep_house(writer: Writer, judge: Callable[[], Judge], retention: timedelta, clock: Clock) -> None:
+async def keep_house(
+    writer: Writer, judge: Callable[[], Judge], retention: Callable[[], timedelta], clock: Clock
+) -> None:
     """Do all of it until cancelled."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_each(clock, ANNOUNCE_SECONDS, lambda: writer.do(writer.store.announce(judge()))))
-        group.create_task(_each(clock, PRUNE_SECONDS, lambda: _prune(writer, retention, clock)))
+        group.create_task(_each(clock, PRUNE_SECONDS, lambda: _prune(writer, retention(), clock)))
         group.create_task(_receive(writer, judge, clock))
         group.create_task(_probe(writer, clock))
 

@@ -38,6 +38,7 @@ CALLBACK_OUTCOMES = (
     "failed",
 )
 DELIVERY_OUTCOMES = ("sent", "retried", "rejected", "superseded", "digested", "dead")
+RELOAD_OUTCOMES = ("succeeded", "failed")
 ACKNOWLEDGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 3.0, 5.0)  # seconds; Tencent gives up after 5
 DELIVERY_BUCKETS = (0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)  # seconds; up to a day
 
@@ -49,13 +50,35 @@ class Metrics(Collector):
         self._callbacks = defaultdict(float, dict.fromkeys(CALLBACK_OUTCOMES, 0.0))
         self._last_callback = self._alarms_open = 0.0
         self._acknowledged = _Times(ACKNOWLEDGE_BUCKETS)
-        names = tuple(channels)
-        self._deliveries = defaultdict(float, {(name, end): 0.0 for name in names for end in DELIVERY_OUTCOMES})
-        self._failures = defaultdict(float, {(name, state.value): 0.0 for name in names for state in State})
-        self._delivered = {name: _Times(DELIVERY_BUCKETS) for name in names}
-        self._waiting, self._oldest, self._broken = (dict.fromkeys(names, 0.0) for _ in range(3))
+        self._reloads = dict.fromkeys(RELOAD_OUTCOMES, 0.0)
+        self._last_reload = 1.0  # what is read at the start is in force
+        self._deliveries: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self._failures: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self._delivered: dict[str, _Times] = {}
+        self._waiting: dict[str, float] = {}
+        self._oldest: dict[str, float] = {}
+        self._broken: dict[str, float] = {}
+        self.know(channels)
         self.registry = CollectorRegistry()
         self.registry.register(self)
+
+    def know(self, channels: Iterable[str]) -> None:
+        """Tell of these channels from now on; the gauges of others end, what was counted of them stays."""
+        names = tuple(channels)
+        for name in names:
+            for end in DELIVERY_OUTCOMES:
+                self._deliveries.setdefault((name, end), 0.0)
+            for state in State:
+                self._failures.setdefault((name, state.value), 0.0)
+            self._delivered.setdefault(name, _Times(DELIVERY_BUCKETS))
+        self._waiting, self._oldest, self._broken = (
+            {name: values.get(name, 0.0) for name in names} for values in (self._waiting, self._oldest, self._broken)
+        )
+
+    def reloaded(self, outcome: str) -> None:
+        """Count a reload by what became of it."""
+        self._reloads[outcome] += 1
+        self._last_reload = float(outcome == "succeeded")
 
     def callback(self, outcome: str) -> None:
         """Count a callback by what became of it."""
@@ -112,6 +135,10 @@ class Metrics(Collector):
         words = "From a callback's first byte read to its answer."
         yield _times("alarm_bridge_acknowledge_seconds", words, (), {(): self._acknowledged})
         yield GaugeMetricFamily("alarm_bridge_alarms_open", "Alarms that are open.", self._alarms_open)
+        reloads = [((outcome,), count) for outcome, count in self._reloads.items()]
+        yield _counts("alarm_bridge_config_reloads", "Reloads of the config by outcome.", ["outcome"], reloads)
+        words = "1 while what was last read of config and templates is in force."
+        yield GaugeMetricFamily("alarm_bridge_config_last_reload_successful", words, self._last_reload)
         build = {"version": __version__, "python": platform.python_version()}
         yield InfoMetricFamily("alarm_bridge_build", "Which bridge this is.", build)
         yield from self._of_channels()

@@ -38,6 +38,7 @@ class Watch:
     async def metrics_text(self) -> bytes:
         """Give the metrics, with the queues as they are now."""
         queues, alarms = await self._look()
+        self.metrics.know(self.workers)
         for name in self.workers.keys() | queues.keys():
             queue = queues.get(name, NOTHING)
             self.metrics.queue(name, waiting=queue.waiting, oldest_seconds=self._age(queue.oldest))

@@ -1,5 +1,6 @@
 """How a channel is: at ease, pausing or broken."""
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -203,9 +204,19 @@ async def test_a_channel_broken_so_needs_no_three_more_after_a_restart():
     assert await ops.hear(Answer.REJECTED, key="a", breaks_after=3) == 1200
 
 
-def test_a_pause_from_before_the_restart_holds_unless_the_settings_changed():
-    state = ChannelState(name="ops", paused_until=START, failures=4, broken_since=START, mark="mark", reason="401")
-    assert restored("ops", "mark", state) is state
-    fresh = ChannelState(name="ops", paused_until=EPOCH, mark="other")
-    assert restored("ops", "other", state) == fresh
-    assert restored("ops", "other", None) == fresh
+def test_a_pause_from_before_holds_and_a_broken_channel_whose_settings_changed_is_tried_at_once():
+    broken = ChannelState(name="ops", paused_until=START, failures=4, broken_since=START, mark="mark", reason="401")
+    assert restored("ops", "mark", broken) is broken
+    tried = ChannelState(name="ops", paused_until=EPOCH, broken_since=START, mark="other", reason="401")
+    assert restored("ops", "other", broken) == tried
+    paused = ChannelState(name="ops", paused_until=START, failures=4, mark="mark", reason="429")
+    assert restored("ops", "other", paused) == replace(paused, mark="other")
+    assert restored("ops", "mark", None) == ChannelState(name="ops", paused_until=EPOCH, mark="mark")
+
+
+async def test_a_channel_that_was_broken_under_other_settings_is_mended_by_the_first_message_taken():
+    state = ChannelState(name="ops", paused_until=EPOCH, broken_since=START, mark="mark", reason="401")
+    ops = Subject(state=state)
+    await ops.hear(Answer.SENT)
+    assert not ops.is_broken
+    assert ops.kept == [ChannelState(name="ops", paused_until=EPOCH, mark="mark")]

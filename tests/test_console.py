@@ -15,6 +15,7 @@ from bridge.message import Answer, Verdict
 from bridge.retry import next_move
 from bridge.watch import Watch
 from bridge.web.console import console
+from bridge.web.credentials import Credentials
 from bridge.web.settings import Auth
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.serving import serve_app
@@ -52,7 +53,7 @@ async def a_console(folder, clock, *, auth=None):
                 troubles=lambda: spine.troubles.lasting,
                 metrics=spine.metrics,
             )
-            app = console(auth, health=watch.health, metrics=watch.metrics_text)
+            app = console(Credentials(auth), health=watch.health, metrics=watch.metrics_text)
             async with serve_app(app) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
                 yield spine, session
 

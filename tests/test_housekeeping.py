@@ -19,7 +19,9 @@ HOUR = 3600
 async def a_house(folder, clock):
     """A bridge that keeps house; `spine.clock` drives it."""
     async with a_spine(folder, CONFIG, clock, workers=False) as spine:
-        keeping = asyncio.create_task(keep_house(spine.writer, lambda: spine.intake, spine.config.retention, clock))
+        keeping = asyncio.create_task(
+            keep_house(spine.writer, lambda: spine.intake, lambda: spine.config.retention, clock)
+        )
         try:
             yield spine
             assert not keeping.done()

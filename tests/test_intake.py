@@ -341,7 +341,7 @@ async def test_people_are_mentioned_by_state_and_an_escalation_mentions_as_a_tri
             recovers(),
         ):
             judgement = await spine.take(body)
-            messages = [spine.workers["ops"]._post.render(one) for one in judgement.deliveries]
+            messages = [spine.workers["ops"].post.render(one) for one in judgement.deliveries]
             mentioned.append(any("<!here>" in str(message.payload) for message in messages))
         assert mentioned == expected
 

@@ -21,6 +21,8 @@ PROMISED = {
     "alarm_bridge_delivery_seconds",
     "alarm_bridge_alarms_open",
     "alarm_bridge_template_failures_total",
+    "alarm_bridge_config_reloads_total",
+    "alarm_bridge_config_last_reload_successful",
     "alarm_bridge_build_info",
 }
 

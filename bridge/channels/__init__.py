@@ -3,6 +3,7 @@
 from bridge.channels import slack, slack_webhook, terminal, webhook
 from bridge.channels.http import HttpSettings, open_session
 from bridge.channels.kind import Channel, Kind, Tools
+from bridge.channels.mark import mark_of
 
 KINDS: dict[str, Kind] = {
     "terminal": terminal.KIND,
@@ -11,4 +12,4 @@ KINDS: dict[str, Kind] = {
     "slack": slack.KIND,
 }
 
-__all__ = ["KINDS", "Channel", "HttpSettings", "Kind", "Tools", "open_session"]
+__all__ = ["KINDS", "Channel", "HttpSettings", "Kind", "Tools", "mark_of", "open_session"]

@@ -43,16 +43,20 @@ class CallbackListener:
         metrics: Metrics,
     ) -> None:
         """Take `record`, which stores a callback, and `trouble`, which says why it cannot ("": it can)."""
-        self.max_body = settings.max_body
-        bare = settings.callback_path.rstrip("/")
-        self._paths = (bare or "/", f"{bare}/")
         self._credentials = Credentials(settings.auth)
-        code = settings.verification_code
-        self._code = code.reveal() if code else ""
+        self.renew(settings)
         self._record = record
         self._trouble = trouble
         self._clock = clock
         self._metrics = metrics
+
+    def renew(self, settings: ServerSettings) -> None:
+        """Take callbacks by other settings from the next request on."""
+        self.max_body = settings.max_body
+        bare = settings.callback_path.rstrip("/")
+        self._paths = (bare or "/", f"{bare}/")
+        self._credentials.change(settings.auth)
+        self._code = settings.verification_code.reveal() if settings.verification_code else ""
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request by its path and method."""

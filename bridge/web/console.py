@@ -7,15 +7,13 @@ from typing import Any
 from aiohttp import web
 
 from bridge.web.credentials import Credentials
-from bridge.web.settings import Auth
 
 Health = Callable[[], Awaitable[Mapping[str, Any]]]
 Exposition = Callable[[], Awaitable[bytes]]
 
 
-def console(auth: Auth | None, *, health: Health, metrics: Exposition) -> web.Application:
+def console(credentials: Credentials, *, health: Health, metrics: Exposition) -> web.Application:
     """Give the console listener's routes."""
-    credentials = Credentials(auth)
 
     @web.middleware
     async def let_in(

@@ -17,6 +17,10 @@ class Credentials:
 
     def __init__(self, auth: Auth | None) -> None:
         """Take the settings; None lets everybody in."""
+        self.change(auth)
+
+    def change(self, auth: Auth | None) -> None:
+        """Let these in from the next request on."""
         self.everybody = auth is None  # may come in
         self._tokens = [token.reveal().encode() for token in auth.tokens] if auth else []
         self._users = [f"{user.username}:{user.password.reveal()}".encode() for user in auth.basic] if auth else []

@@ -83,7 +83,7 @@ def scripted(clock: LoopClock, channels: Mapping[str, Scripted], **options: Any)
         states = outbox.store.channel_states()
         changed = dict(workers)
         for name, channel in channels.items():
-            post = replace(workers[name]._post, channel=channel, **{"render": words, **options})
+            post = replace(workers[name].post, channel=channel, **{"render": words, **options})
             changed[name] = Worker(
                 post,
                 outbox,

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from bridge import sources
 from bridge.alarm import Callback
-from bridge.app import hand_out, intake_of, tools_of, workers_of
+from bridge.app import parts_of, tools_of
 from bridge.clock import stored
 from bridge.config import Config, load
 from bridge.delivery import Worker
@@ -26,6 +26,7 @@ from bridge.lifecycle import EXPIRY_SECONDS
 from bridge.lookout import look_out
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
+from bridge.parts import Parts, prepare
 from bridge.store import Judgement, Store, Writer
 from bridge.store.opening import open_store
 from bridge.troubles import Troubles, opened
@@ -44,13 +45,31 @@ class Spine:
     clock: LoopClock
     store: Store
     writer: Writer
-    intake: Intake
-    workers: Mapping[str, Worker]
-    metrics: Metrics
+    parts: Parts
     troubles: Troubles
+    environ: Mapping[str, str]
     out: io.StringIO
     logs: list[Any]
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def intake(self) -> Intake:
+        return self.parts.intake
+
+    @property
+    def workers(self) -> Mapping[str, Worker]:
+        return self.parts.crew.workers
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.parts.metrics
+
+    async def renew(self, text: str) -> None:
+        """Have another config take the place of the one in force."""
+        file = self.config.file
+        await asyncio.to_thread(file.write_text, text, encoding="utf-8")
+        self.config = (await asyncio.to_thread(load, file, self.environ)).config
+        self.parts.apply(await asyncio.to_thread(prepare, self.config, self.store))
 
     async def take(self, body: bytes) -> Judgement:
         """Take a callback as the listener does."""
@@ -106,46 +125,38 @@ async def a_spine(
     file.write_text(text, encoding="utf-8")
     config = (await asyncio.to_thread(load, file, environ or {})).config
     path, random, out = folder / "alarm-bridge.db", random or Random(7), io.StringIO()
-    metrics = Metrics(channels=config.channels)
     async with AsyncExitStack() as stack:
         logs = stack.enter_context(capture_logs())
         store = await asyncio.to_thread(open_store, path, clock, random)
         stack.callback(store.close)
         writing, reading = (stack.enter_context(ThreadPoolExecutor(1, name)) for name in ("writer", "reader"))
-        intake = intake_of(config, clock)
-        writer = Writer(store, lambda: intake, writing, clock)
+        writer = Writer(store, lambda: parts.intake, writing, clock)
         tasks = [_started(stack, writer.run())]
         outbox = StoreOutbox(writer, reading)
         troubles = Troubles(writer.record, clock, opened(await asyncio.to_thread(store.own_alarms), clock.now()))
-        made = await asyncio.to_thread(
-            workers_of,
-            config,
-            outbox,
-            clock=clock,
-            random=random,
-            metrics=metrics,
-            tools=tools_of({}, out, clock),
-            reporter=troubles,
+        tools = tools_of({}, out, clock)
+        parts = await asyncio.to_thread(
+            parts_of, config, outbox, clock=clock, random=random, tools=tools, troubles=troubles
         )
-        troubles.begin(config.channels)
-        all_workers = dict(await asyncio.to_thread(change, made, outbox))
-        writer.on_work = lambda written: hand_out(all_workers, written)
-        stack.push_async_callback(_stop, all_workers.values())
+        changed = await asyncio.to_thread(change, parts.crew.workers, outbox)
+        parts.crew.workers.update(changed)
+        parts.crew.posts.update({name: worker.post for name, worker in changed.items()})
+        writer.on_work = parts.crew.hand_out
+        stack.push_async_callback(parts.crew.stop, 8)
         if workers:
-            tasks += [_started(stack, worker.run()) for worker in all_workers.values()]
+            tasks += [_started(stack, parts.crew.run())]
         if own_alarms:
             tasks.append(_started(stack, troubles.run()))
-            tasks.append(_started(stack, look_out(writer, outbox.queues, all_workers, troubles, clock)))
+            tasks.append(_started(stack, look_out(writer, outbox.queues, parts.crew.workers, troubles, clock)))
         yield Spine(
             path=path,
             config=config,
             clock=clock,
             store=store,
             writer=writer,
-            intake=intake,
-            workers=all_workers,
-            metrics=metrics,
+            parts=parts,
             troubles=troubles,
+            environ=environ or {},
             out=out,
             logs=logs,
             tasks=tasks,
@@ -161,10 +172,6 @@ def _started(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.
 
     stack.push_async_callback(end)
     return task
-
-
-async def _stop(workers: Iterable[Worker]) -> None:
-    await asyncio.gather(*(worker.stop(8) for worker in workers))
 
 
 def a_body(name: str = MEMORY, /, **changes: Any) -> bytes:

@@ -1,0 +1,135 @@
+"""The parts that hang on the config, and how another config takes the place of the one in force.
+
+What the config says is asked for anew for each batch, post and request: whatever is under way goes on
+with the one it began with. `prepare` reads what a config needs; `apply` puts it in force, all at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from bridge.addressees import Addressees, ChannelPlan
+from bridge.alarm import State
+from bridge.channels import KINDS, Tools, mark_of
+from bridge.clock import Clock
+from bridge.composing import channel_view, composer
+from bridge.config import Config
+from bridge.crew import Crew
+from bridge.intake import Intake
+from bridge.metrics import Metrics
+from bridge.posting import Post
+from bridge.rendering import Renderer
+from bridge.store import ChannelState, Store
+from bridge.trouble import Reporter, Trouble
+from bridge.troubles import Troubles
+from bridge.web.callback import CallbackListener
+from bridge.web.credentials import Credentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A config with all that had to be read for it: to put it in force takes no time and cannot go wrong."""
+
+    config: Config
+    renderer: Renderer
+    marks: Mapping[str, str]  # of the channels' settings
+    states: Mapping[str, ChannelState]  # of the channels, as they were left
+
+
+def prepare(config: Config, store: Store) -> Prepared:
+    """Read what a config needs: templates, certificates, and how its channels were left."""
+    renderer = Renderer(config.templates)
+    renderer.compile()  # before anybody can be kept waiting
+    return Prepared(
+        config=config,
+        renderer=renderer,
+        marks={name: mark_of(settings) for name, settings in config.channels.items()},
+        states=store.channel_states(),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """The parts of a bridge that hang on the config, and the config in force."""
+
+    config: Config
+    intake: Intake
+    crew: Crew
+    tools: Tools
+    metrics: Metrics
+    troubles: Troubles
+    clock: Clock
+    visitors: Credentials  # of the console
+    callbacks: CallbackListener | None = None  # None: not yet
+    failing: defaultdict[str, set[State]] = field(default_factory=lambda: defaultdict(set))  # templates, by channel
+
+    def apply(self, prepared: Prepared) -> None:
+        """Put a config in force, all of it at once."""
+        config = self.config = prepared.config
+        self.intake = intake_of(config, self.clock)
+        self.metrics.know(config.channels)
+        self.crew.assign(self._posts(prepared), prepared.states)
+        self.troubles.begin(config.channels)
+        self.visitors.change(config.console.auth)
+        if self.callbacks is not None:
+            self.callbacks.renew(config.server)
+
+    def _posts(self, prepared: Prepared) -> dict[str, Post]:
+        """Say what the workers must know of their channels; one whose settings did not change stays open as it is."""
+        config, posts = prepared.config, {}
+        for name, settings in config.channels.items():
+            kind, mark = KINDS[settings.type], prepared.marks[name]
+            render = composer(
+                channel_view(name, settings, config.language, config.timezone),
+                settings.mention,
+                routes=config.routes,
+                renderer=prepared.renderer,
+                failed=partial(note_template, self.metrics, self.troubles),
+                now=self.clock.now,
+                failing=self.failing[name],
+            )
+            before = self.crew.posts.get(name)
+            if before is not None and before.mark == mark:
+                posts[name] = replace(before, render=render)
+                continue
+            posts[name] = Post(
+                name=name,
+                channel=kind.open(name, settings, self.tools),
+                render=render,
+                chat=kind.chat,
+                one_by_one=kind.one_by_one,
+                idempotent=kind.idempotent,
+                rate=settings.rate,
+                give_up_after=settings.give_up_after,
+                fallback=settings.fallback,
+                mark=mark,
+            )
+        return posts
+
+
+def intake_of(config: Config, clock: Clock) -> Intake:
+    """Give the upper half a snapshot of the config."""
+    plans = {}
+    for name, settings in config.channels.items():
+        kind = KINDS[settings.type]
+        plans[name] = ChannelPlan(
+            name=name,
+            can=kind.steps,
+            chat=kind.chat,
+            on_repeat=settings.on_repeat,
+            on_recovered=settings.on_recovered,
+            fallback=settings.fallback,
+        )
+    addressees = Addressees(routes=config.routes, channels=plans)
+    return Intake(addressees=addressees, default_channels=config.default_channels, now=clock.now)
+
+
+def note_template(metrics: Metrics, reporter: Reporter, channel: str, state: State, problem: str) -> None:
+    """Count a template that fails, and let people know of it; without a problem it works again."""
+    about = f"{channel}/{state}"
+    if problem:
+        metrics.template_failed(channel, state.value)
+        reporter.trouble(Trouble.TEMPLATE_FAILING, about, problem)
+    else:
+        reporter.over(Trouble.TEMPLATE_FAILING, about)
