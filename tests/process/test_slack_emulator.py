@@ -1,0 +1,64 @@
+"""A whole life on a Slack that no one here wrote, read back through its API."""
+
+import pytest
+
+from tests.judges.emulator import BOT, emulated
+from tests.judges.judging import INSTALLED, MISSING, blocks_of
+from tests.process.telling import callback
+
+pytestmark = pytest.mark.skipif(not INSTALLED.is_file(), reason=MISSING)
+
+
+@pytest.fixture
+async def slack(tmp_path, http):
+    async with emulated(tmp_path, http) as emulator:
+        yield emulator
+
+
+def config(slack):
+    ops = {"type": "slack", "token": BOT, "channel": "ops", "api_url": slack.api_url}
+    general = {"type": "slack_webhook", "url": slack.webhook}
+    return {"channels": {"ops": ops, "general": general}}
+
+
+def first_line(message):
+    """Give the text of a message's first block, which says in every state what it is about."""
+    return next(blocks_of(message))["text"]["text"]
+
+
+async def test_a_life_with_two_kills_between_its_steps_leaves_one_message_and_its_thread(runner, slack):
+    bridge = await runner.serve(config(slack))
+    for body in (callback(), callback(minutes=5)):
+        await bridge.accept(body)
+        await bridge.idle()
+        await bridge.kill()
+        bridge = await runner.serve(config(slack))
+    await bridge.accept(callback(over=True))
+    await bridge.idle()
+    assert await bridge.terminate() == 0
+
+    (message,) = await slack.history("ops")
+    assert message["edited"]
+    assert message["text"].startswith("✅ Recovered · MemoryUtilization · 10.0.0.1 (ins-00000001)")
+    assert first_line(message) == "✅ *Recovered* · *MemoryUtilization* · 10.0.0.1 (ins-00000001)"
+    assert [one["color"] for one in message["attachments"]] == ["#2EB67D"]
+    (reply,) = await slack.thread("ops", message["ts"])
+    assert first_line(reply) == first_line(message)
+    ids = [one["metadata"]["event_payload"] for one in (message, reply)]
+    assert [one["alarm_id"] for one in ids] == ["jmbx4h", "jmbx4h"]
+    assert ids[0]["event_id"] == ids[1]["event_id"]
+    assert ids[0]["delivery_id"] != ids[1]["delivery_id"]
+
+
+async def test_an_incoming_webhook_gets_the_trigger_and_the_end_as_messages_of_their_own(runner, slack):
+    bridge = await runner.serve(config(slack))
+    for body in (callback(), callback(minutes=5), callback(over=True)):
+        await bridge.accept(body)
+        await bridge.idle()
+    assert await bridge.terminate() == 0
+
+    posted = await slack.history("general")
+    assert [first_line(one) for one in posted] == [
+        "🔴 MemoryUtilization · 10.0.0.1 (ins-00000001)",
+        "✅ *Recovered* · *MemoryUtilization* · 10.0.0.1 (ins-00000001)",
+    ]
