@@ -58,7 +58,10 @@ class Emulator:
 
     async def history(self, name: str) -> list[dict[str, Any]]:
         """Give what stands at the top of a channel, the oldest first."""
-        return (await self.ask("conversations.history", channel=await self._id(name)))["messages"][::-1]
+        messages: list[dict[str, Any]] = (await self.ask("conversations.history", channel=await self._id(name)))[
+            "messages"
+        ]
+        return messages[::-1]
 
     async def thread(self, name: str, ts: str) -> list[dict[str, Any]]:
         """Give the answers to a message."""
