@@ -119,7 +119,7 @@ class Addressees:
 
 def before_in(given: Mapping[str, Given], channel: str) -> Given | None:
     """Give what a channel was given, or what another took over from it."""
-    return given.get(channel) or next((one for one in given.values() if one.instead_of == channel), None)
+    return given.get(channel) or next((one for one in given.values() if channel in one.took_over), None)
 
 
 def is_held_back(given: Given | None, route: Route | None, received_at: datetime) -> bool:

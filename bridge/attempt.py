@@ -9,7 +9,8 @@ import structlog
 from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict
 from bridge.metrics import Metrics
 from bridge.retry import Move
-from bridge.store import Result
+from bridge.sources import own
+from bridge.store import OVER_UNHEARD, Result
 
 QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
 COUNTED: Mapping[DeliveryState, str] = {
@@ -57,7 +58,7 @@ def concluded(delivery: Delivery, verdict: Verdict, move: Move, *, now: datetime
     )
 
 
-def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime, handed_to: str = "") -> Result:
+def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime) -> Result:
     """Give the result of a delivery that ends without a call."""
     return Result(
         delivery=delivery,
@@ -68,8 +69,25 @@ def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime,
         attempts=delivery.attempts,
         note=note,
         plain=delivery.plain,
-        handed_to=handed_to,
     )
+
+
+def over_unheard(delivery: Delivery, behind: Iterable[Delivery], *, now: datetime) -> Result:
+    """Give the result of what a mended channel need not hear, with all that waits behind it of the same episode."""
+    also = tuple(
+        ended(one, DeliveryState.SUPERSEDED, OVER_UNHEARD, now=now)
+        for one in behind
+        if one.event.episode_id == delivery.event.episode_id
+    )
+    return replace(ended(delivery, DeliveryState.SUPERSEDED, OVER_UNHEARD, now=now), also=also)
+
+
+def is_about(delivery: Delivery, channel: str) -> bool:
+    """Say whether a delivery is one of the bridge's own alarms, about this channel."""
+    if delivery.event.kind != own.KIND:
+        return False
+    said = own.said_in(delivery.body or b"")
+    return said is not None and said.trouble in own.OF_CHANNELS and said.about == channel
 
 
 def also_told(delivery: Delivery, others: Iterable[Delivery], *, now: datetime) -> tuple[Result, ...]:
@@ -100,7 +118,7 @@ def report(result: Result, metrics: Metrics) -> None:
     event = delivery.event
     if verdict is not None and verdict.answer is Answer.REJECTED:
         metrics.delivery(delivery.channel, "rejected")
-    if result.state in COUNTED:
+    if result.state in COUNTED and (verdict is not None or result.state is not DeliveryState.WAITING):
         metrics.delivery(delivery.channel, COUNTED[result.state])
     if result.state is DeliveryState.SENT:
         metrics.delivered(delivery.channel, max(0.0, (result.made_at - event.received_at).total_seconds()))

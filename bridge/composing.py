@@ -56,6 +56,7 @@ def composer(
             route=route_of(delivery.route, event.state),
             sent_at=now(),
             together=delivery.together,
+            instead_of=delivery.instead_of,
         )
         message = renderer.render(telling)
         if event.state in failing and not message.problem:

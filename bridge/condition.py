@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -61,6 +61,10 @@ class Condition:
         """Whether it is broken, not to be tried yet, and another channel takes its place."""
         return self._fallback is not None and self.is_broken and self.pause_seconds() > 0
 
+    def was_broken(self, moment: datetime) -> bool:
+        """Say whether what came at a moment had to wait until the channel was mended."""
+        return self.state.mended_at is not None and moment <= self.state.mended_at
+
     def pause_seconds(self) -> float:
         """Give how long it still pauses; 0 or less where it does not."""
         if self.state.paused_until is EPOCH:
@@ -102,8 +106,9 @@ class Condition:
     async def _mend(self) -> None:
         """Be at ease: a message was taken."""
         before = self.state
-        self.state = ChannelState(name=before.name, paused_until=EPOCH, mark=before.mark)
+        self.state = ChannelState(name=before.name, paused_until=EPOCH, mark=before.mark, mended_at=before.mended_at)
         if before.broken_since is not None:
+            self.state = replace(self.state, mended_at=self._clock.now())
             log.warning("the channel is mended", channel=before.name, broken_since=before.broken_since.isoformat())
             self._say()
         if before.paused_until is not EPOCH or before.broken_since is not None:

@@ -47,7 +47,12 @@ class Given:
     channel: str
     route: str = ""  # empty: by default_channels
     repeated_at: datetime | None = None  # when a repeat was last posted there
-    instead_of: str = ""  # the broken channel that never had the episode, since this one took it over
+    instead_of: str = ""  # the broken channels, comma in between, that never had the episode: this one took it over
+
+    @property
+    def took_over(self) -> tuple[str, ...]:
+        """The broken channels that never had the episode."""
+        return tuple(filter(None, self.instead_of.split(",")))
 
 
 @record

@@ -46,6 +46,7 @@ class Delivery:
     attempts: int = 0
     due_at: datetime
     note: str = ""  # why it is here or ended so, in words
+    instead_of: str = ""  # the broken channel that should have had it, and why: "ops: invalid_auth"
     body: bytes | None = None  # the callback's own; None: on disk
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both

@@ -29,6 +29,11 @@ class StoreOutbox:
         told: Told | None = await self._read(self.store.message, episode_id, channel)
         return told
 
+    async def over_unheard(self, episode_id: int, channel: str) -> bool:
+        """Say whether an episode is over of which the channel never had the trigger; raise StoreUnavailable."""
+        over: bool = await self._read(self.store.over_unheard, episode_id, channel)
+        return over
+
     async def queues(self) -> Queues:
         """Count what waits for each channel, and since when; raise StoreUnavailable."""
         queues: Queues = await self._read(self.store.queues)

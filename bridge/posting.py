@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended
+from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended, is_about, over_unheard
 from bridge.channels import Channel
 from bridge.clock import Clock
 from bridge.condition import Condition
@@ -33,6 +33,10 @@ class Outbox(Protocol):
 
     async def message(self, episode_id: int, channel: str) -> Told | None:
         """Read the newest message of an episode in the channel."""
+        ...
+
+    async def over_unheard(self, episode_id: int, channel: str) -> bool:
+        """Say whether an episode is over of which the channel never had the trigger."""
         ...
 
     async def begin(self, delivery_id: int) -> None:
@@ -97,6 +101,8 @@ class Poster:
             return without
         if delivery.state is DeliveryState.BEGUN:
             return await self._concluded(delivery, delivery.step, STOPPED, "")
+        if post.chat and self.condition.was_broken(delivery.event.created_at) and await self._is_over(delivery):
+            return over_unheard(delivery, behind, now=now)
         newer = newer_update(delivery, behind) if post.chat else None
         others = told_with(delivery, behind) if post.chat else ()
         step, receipt, told = await self._aim(delivery, newer)
@@ -116,13 +122,20 @@ class Poster:
         """Say what becomes of a delivery that this channel is not to make; None of any other."""
         post = self.post
         if self.condition.hands_over:
-            to = post.fallback or ""
-            note = f"{handed_to(to)} {post.name} is broken: {self.condition.state.reason}"
-            return ended(delivery, DeliveryState.MOVED, note, now=now, handed_to=to)
+            to, why = post.fallback or "", self.condition.state.reason
+            if is_about(delivery, to):  # that one is not to be told: no circle
+                until = self.condition.state.paused_until
+                return replace(ended(delivery, DeliveryState.WAITING, f"not for {to}", now=now), due_at=until)
+            note = f"{handed_to(to)} {post.name} is broken: {why}"
+            return replace(ended(delivery, DeliveryState.MOVED, note, now=now), handed_to=to, because=why)
         if is_too_late(delivery, now, post.give_up_after):
             note = f"given up after {post.give_up_after}: {delivery.note or 'it could not be tried'}"
             return ended(delivery, DeliveryState.DEAD, note, now=now)
         return None
+
+    async def _is_over(self, delivery: Delivery) -> bool:
+        """Say whether its alarm came and went while the channel was broken."""
+        return await self.outbox.over_unheard(delivery.event.episode_id, self.post.name)
 
     async def _aim(self, delivery: Delivery, newer: Delivery | None) -> tuple[Step, Receipt | None, str]:
         """Find the message to update or answer; without one a new one is posted, once an event.

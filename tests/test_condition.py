@@ -140,7 +140,7 @@ async def test_a_broken_channel_is_mended_by_a_message_that_is_taken():
     ops.clock.forward(300)
     await ops.hear(Answer.SENT)
     assert not ops.is_broken
-    assert ops.kept[-1] == ChannelState(name="ops", paused_until=EPOCH, mark="mark")
+    assert ops.kept[-1] == ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=ops.clock.now())
     assert await ops.hear(Answer.BROKEN) == 300
 
 
@@ -219,4 +219,4 @@ async def test_a_channel_that_was_broken_under_other_settings_is_mended_by_the_f
     ops = Subject(state=state)
     await ops.hear(Answer.SENT)
     assert not ops.is_broken
-    assert ops.kept == [ChannelState(name="ops", paused_until=EPOCH, mark="mark")]
+    assert ops.kept == [ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=ops.clock.now())]

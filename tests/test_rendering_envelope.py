@@ -16,7 +16,7 @@ from bridge.rendering.view import AlarmView
 from tests.test_rendering_support import builtin, payload_of, rendered, telling_of
 
 ONLY_IN_TEMPLATES = {
-    "advice", "command", "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late",
+    "advice", "because", "command", "instead_of", "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late",
     "together",
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ LABELS = {
         "to do": "To do", "untold": "It could not be told while it lasted.",
         "unheard": "Its trigger was never heard.", "expired": "Nothing was heard of it for 26 hours.",
         "together": "It triggered and recovered while this message waited.",
+        "here": "Sent here", "instead": "instead of {}, which is broken: {}",
         "late": "Late", "happened": "happened at {}, waited {}",
         "colon": ": ", "comma": ", ",
     },
@@ -35,6 +36,7 @@ LABELS = {
         "to do": "处理", "untold": "故障期间无法发出通知。",
         "unheard": "此前未收到它的触发通知。", "expired": "已 26 小时没有它的消息。",
         "together": "它在消息等待期间触发并已恢复。",
+        "here": "发到这里", "instead": "因为 {} 通道故障：{}",
         "late": "延迟", "happened": "发生于 {}，等待了 {}",
         "colon": "：", "comma": "，",
     },
@@ -55,7 +57,7 @@ def plain_text(telling: Telling) -> str:
     lines.extend(_times(telling, labels))
     colon = labels["colon"]
     lines.extend(_notes(event, labels, is_own=alarm.kind == KIND))
-    if telling.together or telling.late:
+    if telling.together or telling.late or telling.instead_of:
         lines.extend(_waited(telling, labels))
     policy = _named(alarm.policy_name, alarm.policy_id)
     if policy:
@@ -146,7 +148,14 @@ def _waited(telling: Telling, labels: dict[str, str]) -> list[str]:
         when = time_words(telling.event.occurred_at, channel.timezone)
         happened = labels["happened"].format(when, duration_words(span, channel.language))
         notes.append(f"{labels['late']}{labels['colon']}{happened}")
+    if telling.instead_of:
+        notes.append(_instead(telling, labels))
     return notes
+
+
+def _instead(telling: Telling, labels: dict[str, str]) -> str:
+    """Say in whose place this channel is told, and why."""
+    return f"{labels['here']}{labels['colon']}{labels['instead'].format(*telling.instead)}"
 
 
 def _named(name: str, identity: str) -> str:
@@ -160,6 +169,8 @@ def _unrecognised(telling: Telling, labels: dict[str, str]) -> str:
     lines.append(f"{labels['received']}{colon}{received}")
     if telling.event.repeat_count:
         lines.append(f"{labels['others']}{colon}{telling.event.repeat_count}")
+    if telling.instead_of:
+        lines.append(_instead(telling, labels))
     return "\n".join(map(visible, lines))
 
 

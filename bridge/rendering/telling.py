@@ -51,6 +51,13 @@ class Telling:
     route: RouteView
     sent_at: datetime | None = None  # None: as soon as it was stored
     together: bool = False  # it tells a trigger and its recovery at once
+    instead_of: str = ""  # the broken channel that should have been told, and why: "ops: invalid_auth"
+
+    @property
+    def instead(self) -> tuple[str, str]:
+        """The broken channel that should have been told, and why it is broken; empty where there is none."""
+        channel, _, why = self.instead_of.partition(": ")
+        return channel, why
 
     @property
     def late(self) -> timedelta | None:

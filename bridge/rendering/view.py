@@ -163,6 +163,16 @@ class AlarmView:
         return self._event.unheard
 
     @property
+    def instead_of(self) -> str:
+        """The broken channel in whose place this one is told."""
+        return self._telling.instead[0]
+
+    @property
+    def because(self) -> str:
+        """Why that one is broken."""
+        return self._telling.instead[1]
+
+    @property
     def late(self) -> timedelta | None:
         """How long the message waited, where that was more than 10 minutes."""
         return self._telling.late

@@ -3,7 +3,7 @@
 `opening` opens it for `serve`, and stands apart: who only asks does not wait for the library of migrations.
 """
 
-from bridge.store.lower import handed_to
+from bridge.store.lower import OVER_UNHEARD, handed_to
 from bridge.store.reading import PAGE
 from bridge.store.store import Job, Store, Work, Written
 from bridge.store.work import (
@@ -22,6 +22,7 @@ from bridge.store.work import (
 from bridge.store.writer import WAIT_SECONDS, Overloaded, Writer
 
 __all__ = [
+    "OVER_UNHEARD",
     "PAGE",
     "WAIT_SECONDS",
     "ChannelState",

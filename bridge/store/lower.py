@@ -15,6 +15,8 @@ from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Queue, Queues, Result, Told
 
+OVER_UNHEARD = "it was over before the channel was mended, which never had its trigger"
+
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> frozenset[str]:
     """Write how attempts ended; give the channels that have new work by it."""
@@ -111,7 +113,7 @@ def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given
     had_nothing = (
         delivery.event.state is State.TRIGGERED
         or delivery.event.unheard
-        or (already is not None and already.instead_of == delivery.channel)
+        or any(delivery.channel in one.took_over for one in given.values())
     )
     kept = {name: one for name, one in given.items() if not (had_nothing and name == delivery.channel)}
     if already is not None:
@@ -120,7 +122,7 @@ def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given
         channel=result.handed_to,
         route=delivery.route,
         repeated_at=before.repeated_at if before else None,
-        instead_of=delivery.channel if had_nothing else "",
+        instead_of=",".join([*(before.took_over if before else ()), delivery.channel]) if had_nothing else "",
     )
     return kept | {result.handed_to: taken}
 
@@ -135,7 +137,8 @@ def _taken_over(result: Result, delivery_id: int) -> Delivery:
         plain=False,
         attempts=0,
         due_at=result.made_at,
-        note=f"instead of {result.delivery.channel}, which is broken",
+        note=f"instead of {result.delivery.channel}, which is broken: {result.because}",
+        instead_of=result.delivery.instead_of or f"{result.delivery.channel}: {result.because}",
     )
 
 
@@ -144,6 +147,12 @@ def read_message(connection: Connection, episode_id: int, channel: str) -> Told 
     values = {"episode_id": episode_id, "channel": channel}
     row = connection.execute(statements.message_of_episode, values).first()
     return None if row is None else Told(receipt=json.loads(row.receipt), event_id=row.event_id)
+
+
+def read_over_unheard(connection: Connection, episode_id: int, channel: str) -> bool:
+    """Say whether an episode is over of which a channel never had the trigger."""
+    values = {"episode_id": episode_id, "channel": channel, "over": OVER_UNHEARD}
+    return connection.execute(statements.over_unheard, values).first() is not None
 
 
 def write_channel(connection: Connection, state: ChannelState) -> None:
@@ -156,6 +165,7 @@ def write_channel(connection: Connection, state: ChannelState) -> None:
         "broken_since": milliseconds(state.broken_since) if state.broken_since else None,
         "mark": state.mark,
         "reason": rows.clean(state.reason),
+        "mended_at": milliseconds(state.mended_at) if state.mended_at else None,
     }
     connection.execute(statements.add_channel, values)
 
@@ -170,6 +180,7 @@ def read_channel_states(connection: Connection) -> dict[str, ChannelState]:
             broken_since=None if row.broken_since is None else moment(row.broken_since),
             mark=row.mark,
             reason=row.reason,
+            mended_at=None if row.mended_at is None else moment(row.mended_at),
         )
         for row in connection.execute(statements.channel_states)
     }

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from bridge.clock import moment
 from bridge.message import Delivery
 from bridge.store import rows, statements
-from bridge.store.lower import read_channel_states, read_message, read_queues
+from bridge.store.lower import read_channel_states, read_message, read_over_unheard, read_queues
 from bridge.store.work import ChannelState, Queues, Told
 
 PAGE = 200  # deliveries read at once
@@ -30,6 +30,11 @@ class Reads:
         """Read the newest message of an episode in a channel."""
         with self._reading.connect() as connection:
             return read_message(connection, episode_id, channel)
+
+    def over_unheard(self, episode_id: int, channel: str) -> bool:
+        """Say whether an episode is over of which a channel never had the trigger."""
+        with self._reading.connect() as connection:
+            return read_over_unheard(connection, episode_id, channel)
 
     def channel_states(self) -> Mapping[str, ChannelState]:
         """Read what is remembered of each channel."""

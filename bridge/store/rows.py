@@ -146,6 +146,7 @@ def delivery_row(delivery: Delivery) -> Row:
         "attempts": delivery.attempts,
         "due_at": milliseconds(delivery.due_at),
         "note": clean(delivery.note),
+        "instead_of": clean(delivery.instead_of),
     }
 
 
@@ -162,6 +163,7 @@ def delivery_of(row: Any) -> Delivery:
         attempts=row.attempts,
         due_at=moment(row.due_at),
         note=row.note,
+        instead_of=row.instead_of,
         body=row.body or b"",
     )
 

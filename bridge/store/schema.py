@@ -127,6 +127,7 @@ deliveries = Table(
     Column("due_at", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
     Column("replayed_at", BigInteger),  # when a person put it back into its queue
+    Column("instead_of", Text, nullable=False, server_default=""),  # a broken channel and why: "ops: invalid_auth"
     Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK, postgresql_where=WORK),
     Index("ix_deliveries_not_at_once", "event_id", sqlite_where=NOT_AT_ONCE, postgresql_where=NOT_AT_ONCE),
 )
@@ -171,6 +172,7 @@ channels = Table(
     Column("broken_since", BigInteger),
     Column("mark", Text, nullable=False),  # of the settings it broke with: changed ones are tried at once
     Column("reason", Text, nullable=False),
+    Column("mended_at", BigInteger),  # what waited then is told only where its alarm is open
 )
 
 facts = Table(

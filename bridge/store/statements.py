@@ -1,6 +1,6 @@
 """Every statement, with a name and a sentence."""
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, literal_column, or_, select, update
 
 from bridge.store.schema import (
     attempts,
@@ -76,6 +76,7 @@ waiting_deliveries = (  # one page of a channel's queue, with all that a message
         deliveries.c.attempts,
         deliveries.c.due_at,
         deliveries.c.note,
+        deliveries.c.instead_of,
         events.c.state.label("event_state"),
         events.c.episode_id,
         events.c.callback_id,
@@ -134,12 +135,39 @@ told_anyway = (  # a call of the same event that the fallback was given: its own
         deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + MOST_CALLS),
         deliveries.c.event_id == bindparam("event_id_"),
         or_(
-            deliveries.c.channel == bindparam("to"),
+            and_(
+                deliveries.c.channel == bindparam("to"),
+                deliveries.c.state.not_in([literal_column("'moved'"), literal_column("'dead'")]),
+            ),
             and_(
                 deliveries.c.id < bindparam("id_"),
                 deliveries.c.state == literal_column("'moved'"),
                 func.substr(deliveries.c.note, 1, bindparam("length")) == bindparam("handed"),
             ),
+        ),
+    )
+    .limit(1)
+)
+MOST_BEFORE_ITS_TRIGGER = 1000  # ids between an episode's and that of the event which began it
+over_unheard = (  # an episode that is over, and of which a channel has not even the trigger
+    select(episodes.c.id)
+    .join(events, events.c.id.between(episodes.c.id, episodes.c.id + MOST_BEFORE_ITS_TRIGGER))
+    .join(deliveries, deliveries.c.id.between(events.c.id, events.c.id + MOST_CALLS))
+    .where(
+        episodes.c.id == bindparam("episode_id"),
+        episodes.c.phase.in_([literal_column(f"'{phase}'") for phase in ("recovered", "replaced", "expired")]),
+        events.c.episode_id == episodes.c.id,
+        events.c.state == literal_column("'triggered'"),
+        deliveries.c.event_id == events.c.id,
+        deliveries.c.channel == bindparam("channel"),
+        or_(
+            deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "moved")]),
+            deliveries.c.note == bindparam("over"),
+        ),
+        ~exists().where(  # it may have been told
+            attempts.c.delivery_id == deliveries.c.id,
+            attempts.c.answer != literal_column("'sent'"),
+            attempts.c.answer == literal_column("'ambiguous'"),
         ),
     )
     .limit(1)

@@ -89,6 +89,7 @@ class Result:
     sent: str = ""  # the message's text
     forget_message: bool = False  # the platform does not have it any more
     handed_to: str = ""  # the fallback channel that takes it over
+    because: str = ""  # why its own channel is broken
     also: "tuple[Result, ...]" = ()  # of others that its message told as well
 
 
@@ -102,6 +103,7 @@ class ChannelState:
     broken_since: datetime | None = None
     mark: str = ""  # of the settings: a channel mended in the config is tried at once
     reason: str = ""
+    mended_at: datetime | None = None  # when it last was, having been broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
