@@ -11,6 +11,7 @@ from bridge.metrics import Metrics
 from bridge.retry import Move
 from bridge.sources import own
 from bridge.store import OVER_UNHEARD, Result
+from bridge.trouble import Reporter, Trouble
 
 QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
 COUNTED: Mapping[DeliveryState, str] = {
@@ -110,10 +111,16 @@ def as_stored(result: Result) -> Delivery:
     )
 
 
-def report(result: Result, metrics: Metrics) -> None:
-    """Count and log an attempt, and what ended with it."""
+def revived(delivery: Delivery, *, now: datetime) -> Result:
+    """Give what becomes of a dead letter that turned out to be no worse than its channel."""
+    note = f"waits again, since {delivery.channel} is broken: {delivery.note}"
+    return ended(delivery, DeliveryState.WAITING, note, now=now)
+
+
+def report(result: Result, metrics: Metrics, reporter: Reporter) -> None:
+    """Count and log an attempt, and what ended with it; tell of a dead letter."""
     for other in result.also:
-        report(other, metrics)
+        report(other, metrics, reporter)
     delivery, verdict = result.delivery, result.verdict
     event = delivery.event
     if verdict is not None and verdict.answer is Answer.REJECTED:
@@ -122,6 +129,9 @@ def report(result: Result, metrics: Metrics) -> None:
         metrics.delivery(delivery.channel, COUNTED[result.state])
     if result.state is DeliveryState.SENT:
         metrics.delivered(delivery.channel, max(0.0, (result.made_at - event.received_at).total_seconds()))
+    if result.state is DeliveryState.DEAD and event.kind != own.KIND:  # of its own alarms: round in a circle
+        words = f"{event.short_id} {event.state}: {result.note}".strip()
+        reporter.trouble(Trouble.DEAD_LETTERS, delivery.channel, words)
     write = log.info if result.state in QUIET else log.warning
     write(
         "attempt",

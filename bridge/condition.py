@@ -1,8 +1,10 @@
 """How a channel is: at ease, pausing, or broken. A restart must not forget it, nor hammer the platform."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import structlog
 
@@ -13,6 +15,7 @@ from bridge.retry import Move, pause_seconds, probe_seconds
 from bridge.store import ChannelState
 from bridge.trouble import Reporter, Silent, Trouble
 
+MOST_PARDONED = 1000  # dead letters of one alarm that are remembered
 MOST_FAILURES = 10  # in a row, before a machine's channel pauses as a whole
 
 log = structlog.get_logger()
@@ -41,7 +44,8 @@ class Condition:
         self._clock = clock
         self._metrics = metrics
         self._pauses_at = pauses_at
-        self._refused: set[str] = set()  # alarms in a row that got a verdict which may break the channel
+        # Alarms in a row that got a verdict which may break the channel, and the dead letters among them.
+        self._refused: dict[str, deque[Delivery]] = {}
         self._say()
         if self.is_broken:
             log.warning(
@@ -74,11 +78,24 @@ class Condition:
     def strikes(self, delivery: Delivery, verdict: Verdict) -> int:
         """Count the alarms in a row that got a verdict which may break the channel; a broken one needs no more."""
         if verdict.breaks_after:
-            self._refused.add(delivery.event.key)
+            self._refused.setdefault(delivery.event.key, deque(maxlen=MOST_PARDONED))
             return verdict.breaks_after if self.is_broken else len(self._refused)
-        if verdict.answer in {Answer.SENT, Answer.REJECTED, Answer.BROKEN}:
+        if verdict.answer in {Answer.SENT, Answer.REJECTED}:
             self._refused.clear()
         return len(self._refused)
+
+    def bury(self, delivery: Delivery) -> None:
+        """Remember a dead letter whose refusal may turn out to be about the channel."""
+        if delivery.event.key in self._refused:
+            self._refused[delivery.event.key].append(delivery)
+
+    def pardoned(self) -> list[Delivery]:
+        """Give the dead letters that were not about themselves, now that the channel is broken; each once."""
+        if not self.is_broken:
+            return []
+        pardoned = [delivery for refused in self._refused.values() for delivery in refused]
+        self._refused.clear()
+        return sorted(pardoned, key=attrgetter("id"))
 
     async def learn(self, verdict: Verdict, move: Move) -> None:
         """Let a verdict change how the channel is."""

@@ -14,7 +14,7 @@ from random import Random
 
 import structlog
 
-from bridge.attempt import as_stored, report
+from bridge.attempt import as_stored, report, revived
 from bridge.clock import Clock
 from bridge.condition import MOST_FAILURES, Condition, restored
 from bridge.message import Delivery, DeliveryState
@@ -22,9 +22,9 @@ from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
 from bridge.posting import Outbox, Post, Poster
 from bridge.queue import Queue
-from bridge.sources import own
+from bridge.settling import Settling
 from bridge.store import ChannelState, Result, StoreError
-from bridge.trouble import Reporter, Silent, Trouble
+from bridge.trouble import Reporter, Silent
 
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
@@ -62,7 +62,7 @@ class Worker:
         self._spacing = Spacing(post.rate)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()  # requests under way
-        self._settling: set[asyncio.Future[None]] = set()  # answered, and not yet on disk
+        self._settling = Settling(outbox)  # answered, and not yet on disk
         self._stopping = False
         self._turned_at = self._moved_at = clock.monotonic()  # when the loop last turned, and an attempt last began
         self.condition = Condition(
@@ -130,8 +130,7 @@ class Worker:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=SETTLE_SECONDS)
-        if self._settling:
-            await asyncio.wait(self._settling, timeout=None if seconds is None else SETTLE_SECONDS)
+        await self._settling.wait(None if seconds is None else SETTLE_SECONDS)
         await self.post.channel.close()
 
     async def _load(self) -> None:
@@ -180,29 +179,30 @@ class Worker:
             await self._clock.sleep(STORE_RETRY_SECONDS)
             self._lanes.hold(delivery, self._clock.now())
             return
-        report(result, self._metrics)
+        report(result, self._metrics, self._reporter)
         if result.state is DeliveryState.DEAD:
-            self._bury(result)
+            self.condition.bury(as_stored(result))
+        for letter in self.condition.pardoned():
+            self._revive(letter, delivery)
         if result.verdict is None:
             self._spacing.give_back()  # nothing was sent
-        storing = asyncio.ensure_future(self._outbox.finish(result))
-        self._settling.add(storing)
-        storing.add_done_callback(partial(self._settled, result))
+        self._settling.store(result, self._settled)
 
-    def _bury(self, result: Result) -> None:
-        """Say that a message will not be delivered; of the bridge's own alarms that would go round in a circle."""
-        event = result.delivery.event
-        if event.kind != own.KIND:
-            words = f"{event.short_id} {event.state}: {result.note}".strip()
-            self._reporter.trouble(Trouble.DEAD_LETTERS, self.post.name, words)
+    def _revive(self, letter: Delivery, broke: Delivery) -> None:
+        """Let a dead letter wait with its channel, unless a younger one of its alarm may just be arriving."""
+        if letter.event.key == broke.event.key or not self._lanes.is_under_way(letter.event.key):
+            self._settling.store(revived(letter, now=self._clock.now()), self._revived)
 
-    def _settled(self, result: Result, storing: asyncio.Future[None]) -> None:
+    def _revived(self, result: Result, error: BaseException | None) -> None:
+        if error is None:
+            log.warning("a dead letter waits again", channel=self.post.name, delivery=result.delivery.id)
+            self._lanes.add(as_stored(result), self._clock.now())
+            self._wake.set()
+
+    def _settled(self, result: Result, error: BaseException | None) -> None:
         """Let the next delivery of an alarm come, now that the result of this one is on disk."""
-        self._settling.discard(storing)
-        if storing.cancelled():
-            return
-        if storing.exception() is not None:
-            log.error("a result could not be stored", channel=self.post.name, exc_info=storing.exception())
+        if error is not None:
+            log.error("a result could not be stored", channel=self.post.name, exc_info=error)
             later = self._clock.now() + timedelta(seconds=UNSTORED_SECONDS)
             self._lanes.hold(replace(result.delivery, due_at=later), self._clock.now())
         elif result.state is DeliveryState.WAITING:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 
 from bridge.message import Delivery
 
@@ -25,6 +26,7 @@ class Lanes:
         self._took_fresh = False
         self._held: list[tuple[datetime, int, str]] = []  # heap of (due, delivery id, key)
         self._ids: set[int] = set()
+        self._under_way: set[str] = set()  # keys
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -33,11 +35,13 @@ class Lanes:
         return delivery_id in self._ids
 
     def add(self, delivery: Delivery, now: datetime) -> None:
-        """Put a delivery behind those of its alarm."""
+        """Put a delivery behind the older ones of its alarm: all of them, unless it comes back to life."""
         self._ids.add(delivery.id)
         lane = self._lanes.get(delivery.event.key)
         if lane is not None:
             lane.append(delivery)
+            if lane[-2].id > delivery.id:
+                self._sort(delivery.event.key)
             return
         self._lanes[delivery.event.key] = deque((delivery,))
         self._put(delivery, now)
@@ -48,7 +52,11 @@ class Lanes:
             self._make_ready(self._lanes[heapq.heappop(self._held)[2]][0])
         self._took_fresh = self._is_fresh_ones_turn(oldest=oldest)
         ready = self._fresh if self._took_fresh else self._again
-        return self._lanes[heapq.heappop(ready)[1]][0] if ready else None
+        if not ready:
+            return None
+        key = heapq.heappop(ready)[1]
+        self._under_way.add(key)
+        return self._lanes[key][0]
 
     def _is_fresh_ones_turn(self, *, oldest: bool) -> bool:
         if not (self._fresh and self._again):
@@ -58,12 +66,17 @@ class Lanes:
     def done(self, delivery: Delivery, now: datetime) -> None:
         """Let the next of its alarm come."""
         lane = self._lanes[delivery.event.key]
+        self._under_way.discard(delivery.event.key)
         lane.popleft()
         self._ids.discard(delivery.id)
         if lane:
             self._put(lane[0], now)
         else:
             del self._lanes[delivery.event.key]
+
+    def is_under_way(self, key: str) -> bool:
+        """Say whether a delivery of this alarm is being made."""
+        return key in self._under_way
 
     def behind(self, delivery: Delivery) -> list[Delivery]:
         """Give what waits for a delivery that is under way."""
@@ -78,8 +91,20 @@ class Lanes:
 
     def hold(self, delivery: Delivery, now: datetime) -> None:
         """Put it back as it is now, at the head of its alarm, until it is due."""
-        self._lanes[delivery.event.key][0] = delivery
-        self._put(delivery, now)
+        key = delivery.event.key
+        self._under_way.discard(key)
+        lane = self._lanes[key]
+        lane[0] = delivery
+        if len(lane) > 1 and lane[1].id < delivery.id:
+            self._sort(key)
+        self._put(self._lanes[key][0], now)
+
+    def _sort(self, key: str) -> None:
+        """Put an alarm's deliveries in order, but for the one that is under way."""
+        lane = self._lanes[key]
+        begun = 1 if key in self._under_way else 0
+        waiting = sorted(islice(lane, begun, None), key=attrgetter("id"))
+        self._lanes[key] = deque((*islice(lane, begun), *waiting))
 
     def next_due(self) -> datetime | None:
         """Give when the first held delivery is due; None where none is held."""

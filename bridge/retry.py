@@ -5,7 +5,8 @@
 | retry     | waits as the platform asks, else backs off    | a chat pauses as a whole                  |
 | ambiguous | the same: it may be told twice, not never     | the same                                  |
 | gone      | a new message instead of an update or answer  | -                                         |
-| rejected  | once more as plain text where that helps, else a dead letter | broken after some in a row |
+| rejected  | once more as plain text where that helps, else a dead letter | broken after some in a row, and then
+|           |                                               | the dead letters among these wait with it |
 | broken    | waits, or goes to the fallback channel        | paused, and tried with the oldest now and then |
 """
 
@@ -57,6 +58,13 @@ def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: 
         again = verdict.plain_helps and not delivery.plain
         state = DeliveryState.WAITING if again else DeliveryState.DEAD
         return Move(state=state, step=delivery.step, plain=again or delivery.plain, note=verdict.said)
+    if verdict.tries and delivery.attempts + 1 >= verdict.tries:
+        return Move(state=DeliveryState.DEAD, step=delivery.step, plain=delivery.plain, note=verdict.said)
+    return _later(delivery, verdict, random)
+
+
+def _later(delivery: Delivery, verdict: Verdict, random: Random) -> Move:
+    """Try again: as the platform asks, else with a longer wait each time."""
     wait, failures = verdict.after_seconds, delivery.attempts + 1
     if wait is None:
         wait = backoff_seconds(failures, random)

@@ -40,6 +40,10 @@ async def take(spine, *bodies):
     return await asyncio.gather(*(spine.take(body) for body in bodies))
 
 
+def states(spine):
+    return [state for (state,) in spine.rows("SELECT state FROM deliveries ORDER BY id")]
+
+
 def broken(spine, name="tickets"):
     return f'alarm_bridge_channel_broken{{channel="{name}"}} 1.0' in spine.metrics.text().decode()
 
@@ -115,13 +119,68 @@ async def test_403_for_three_alarms_in_a_row_breaks_the_channel_and_the_third_is
             for number in range(1, 6):
                 await take(spine, of(number))
                 await spine.settle(1)
-            assert [state for (state,) in spine.rows("SELECT state FROM deliveries ORDER BY id")] == [
-                "dead", "sent", "dead", "dead", "waiting"
-            ]  # fmt: skip
+                if number == 4:
+                    assert states(spine) == ["dead", "sent", "dead", "dead"]
+            assert states(spine) == ["dead", "sent", "waiting", "waiting", "waiting"]
             assert broken(spine)
+            (note,) = spine.rows("SELECT note FROM deliveries ORDER BY id")[2]
+            assert note == "waits again, since tickets is broken: 403 Forbidden: ok"
             await spine.settle(300)
-            assert spine.rows("SELECT state FROM deliveries ORDER BY id")[-1] == ("sent",)
+            assert states(spine) == ["dead", "sent", "sent", "sent", "sent"]
+            assert [received.json()["alarm"]["object_id"] for received in endpoint.received[5:]] == [
+                "ins-3", "ins-4", "ins-5"
+            ]  # fmt: skip
             assert not broken(spine)
+
+
+@virtual
+async def test_the_dead_letters_before_a_channel_broke_go_to_its_fallback_in_their_order(tmp_path, clock):
+    refused = a_verdict(Answer.REJECTED, breaks_after=3)
+    ops, here = Scripted(clock, lambda _: refused), Scripted(clock)
+    async with a_spine(
+        tmp_path, TWO % ("ops", "0s"), clock, change=scripted(clock, {"ops": ops, "here": here}, rate=None)
+    ) as spine:
+        for body in (of(1), of(1, "b", durationTime=600), of(2)):
+            await take(spine, body)
+            await spine.settle(5)
+        assert [row for row in spine.deliveries() if row[0] == "ops"] == [
+            ("ops", "triggered", "post", "dead"),
+            ("ops", "repeat", "update", "dead"),
+            ("ops", "triggered", "post", "dead"),
+        ]
+        await take(spine, of(3))
+        await spine.settle(60)
+        assert [text for text in here.told() if text[-1] in "123"] == [
+            "triggered 1", "repeat 1", "triggered 2", "triggered 3"
+        ]  # fmt: skip
+
+
+@virtual
+async def test_what_nobody_knows_about_one_message_is_a_dead_letter_and_does_not_hold_up_the_others(tmp_path, clock):
+    unknown = a_verdict(Answer.RETRY, tries=5, breaks_after=3)
+    ops = Scripted(
+        clock,
+        lambda call: unknown if call.message.text == "triggered 1" else SENT,
+    )
+    async with a_spine(tmp_path, TWO % ("ops", "0s"), clock, change=scripted(clock, {"ops": ops}, rate=None)) as spine:
+        await take(spine, of(1), of(2))
+        await spine.settle(40)
+        rows = spine.rows("SELECT state, attempts FROM deliveries WHERE channel = 'ops' ORDER BY id")
+        assert rows[:2] == [("dead", 5), ("sent", 1)]
+        assert not broken(spine, "ops")
+        assert ops.times[-1] < 20
+
+
+@virtual
+async def test_what_nobody_knows_about_three_alarms_in_a_row_breaks_the_channel(tmp_path, clock):
+    ops, here = Scripted(clock, lambda _: a_verdict(Answer.RETRY, tries=5, breaks_after=3)), Scripted(clock)
+    async with a_spine(
+        tmp_path, TWO % ("ops", "0s"), clock, change=scripted(clock, {"ops": ops, "here": here}, rate=None)
+    ) as spine:
+        await take(spine, of(1), of(2), of(3))
+        await spine.settle(100)
+        assert broken(spine, "ops")
+        assert {"triggered 1", "triggered 2", "triggered 3"} <= set(here.told())
 
 
 @pytest.mark.parametrize("status", [301, 302, 401, 404, 405, 407, 410])

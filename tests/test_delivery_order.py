@@ -100,8 +100,8 @@ def test_no_alarm_is_told_out_of_order_and_nothing_is_lost(kind, restarts, seed)
         by_alarm.setdefault(episode, []).append((delivery, answer))
         assert state != "sent" or answer != "dead"
     for tries in by_alarm.values():
-        ids = [delivery for delivery, _ in tries]
-        assert ids == sorted(ids)  # all attempts at one delivery before the first at the next
+        ids = [delivery for delivery, answer in tries if answer == "sent"]
+        assert ids == sorted(ids)  # a dead letter may come back to life, but not after what came later was told
     taken = [delivery for tries in by_alarm.values() for delivery, answer in tries if answer == "sent"]
     assert len(set(taken)) == len(taken) == dict(states)["sent"]
 

@@ -43,6 +43,25 @@ def test_what_is_held_holds_its_alarm_and_no_other():
     assert lanes.next_due() is None
 
 
+def test_what_comes_back_to_life_goes_before_what_is_younger_but_for_what_is_under_way():
+    lanes: Any = Lanes()
+    for number in (3, 4, 5):
+        lanes.add(a_delivery(number, key="a"), START)
+    lanes.add(a_delivery(2, key="a"), START)
+    first = lanes.take(START)
+    assert first.id == 2
+    lanes.add(a_delivery(1, key="a"), START)
+    assert [one.id for one in lanes.behind(first)] == [1, 3, 4, 5]
+    lanes.hold(first, START)
+    assert lanes.take(START).id == 1
+    lanes.done(a_delivery(1, key="a"), START)
+    order = []
+    while (one := lanes.take(START)) is not None:
+        order.append(one.id)
+        lanes.done(one, START)
+    assert (order, len(lanes)) == ([2, 3, 4, 5], 0)
+
+
 def test_what_was_held_goes_before_what_is_younger():
     lanes: Any = Lanes()
     lanes.add(a_delivery(1, key="a", due_at=at(5)), START)

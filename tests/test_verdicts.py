@@ -177,9 +177,11 @@ def test_the_table_has_no_code_that_no_row_tests():
     assert set(CODES) <= {code for code, _, _ in ROWS}
 
 
-def test_a_code_nobody_documented_is_tried_as_plain_text_and_then_waited_for():
+def test_a_code_nobody_documented_is_tried_as_plain_text_then_some_more_times_and_may_be_about_the_channel():
     assert meaning_of("brand_new_code", is_plain=False) is Meaning.RICH
-    assert meaning_of("brand_new_code", is_plain=True) is Meaning.PASSING
+    assert meaning_of("brand_new_code", is_plain=True) is Meaning.UNKNOWN
+    verdict = verdict_of(Meaning.UNKNOWN, "said", status=200, after_seconds=None, step=Step.POST)
+    assert (verdict.answer, verdict.plain_helps, verdict.tries, verdict.breaks_after) == (RETRY, False, 5, 3)
 
 
 @pytest.mark.parametrize("code", DOCUMENTED[GONE, "gone"])
@@ -283,8 +285,9 @@ def test_the_table_of_webhook_words_has_no_word_that_no_row_tests():
     assert set(WEBHOOK_CODES) <= tested
 
 
-def test_a_word_nobody_documented_for_plain_text_is_waited_for():
-    assert judge(400, "brand_new_code", None, is_plain=True).answer is RETRY
+def test_a_word_nobody_documented_for_plain_text_is_tried_some_more_times():
+    verdict = judge(400, "brand_new_code", None, is_plain=True)
+    assert (verdict.answer, verdict.tries, verdict.breaks_after) == (RETRY, 5, 3)
 
 
 @pytest.mark.parametrize("body", ["rate_limited", ""])

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from bridge.message import Answer, Step, Verdict
 
+UNKNOWN_TRIES = 5  # attempts at a plain message that is refused for what nobody knows
+UNKNOWN_IN_A_ROW = 3  # alarms refused so in a row: then it is about the channel
 SLOW_SECONDS = 300.0  # what lasts minutes to hours is asked about every five minutes
 
 
@@ -22,6 +24,7 @@ class Meaning(StrEnum):
     CREDENTIALS = "credentials"  # no message is taken until a person mends the token or the app
     DESTINATION = "destination"  # no message is taken in this channel until a person mends it
     RICH = "rich"  # this message is not taken; as plain text it may be
+    UNKNOWN = "unknown"  # no document has it
     FINAL = "final"  # this message is not taken
     GONE = "gone"  # the message to update or answer is not there, or may not be touched
 
@@ -76,6 +79,7 @@ _ANSWERS = {
     Meaning.RICH: Answer.REJECTED,
     Meaning.FINAL: Answer.REJECTED,
     Meaning.GONE: Answer.GONE,
+    Meaning.UNKNOWN: Answer.RETRY,
 }
 
 
@@ -83,14 +87,15 @@ def meaning_of(code: str, *, is_plain: bool) -> Meaning:
     """Look a code of the Web API up; judge one that nobody documented by what was sent.
 
     An unknown code for a rich message may be about something in it, so plain text is tried. For
-    plain text it is hardly about the message: waiting loses nothing, where a rejection would.
+    plain text it is about something else: it is tried some more times, and is then a dead letter,
+    unless other alarms get the same: then the channel waits for a person, and they with it.
     """
     if code in CODES:
         return CODES[code]
     for beginning, end, meaning in FAMILIES:
         if code.startswith(beginning) and code.endswith(end):
             return meaning
-    return Meaning.PASSING if is_plain else Meaning.RICH
+    return Meaning.UNKNOWN if is_plain else Meaning.RICH
 
 
 def verdict_of(meaning: Meaning, said: str, *, status: int | None, after_seconds: float | None, step: Step) -> Verdict:
@@ -106,5 +111,7 @@ def verdict_of(meaning: Meaning, said: str, *, status: int | None, after_seconds
         status=status,
         after_seconds=after_seconds,
         plain_helps=meaning is Meaning.RICH,
+        tries=UNKNOWN_TRIES if meaning is Meaning.UNKNOWN else 0,
+        breaks_after=UNKNOWN_IN_A_ROW if meaning is Meaning.UNKNOWN else 0,
         throttled=meaning is Meaning.LIMITED,
     )
