@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test judge check fix bench lock clean
+.PHONY: help run test judge pictures check fix bench lock clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -25,6 +25,9 @@ test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
 
 judge: $(DEVELOPS) $(JUDGES)  ## all hostile values in all fields of Slack's messages; `make test` takes a tenth
 	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py $(ARGS)
+
+pictures: $(DEVELOPS)  ## photograph Slack's messages into docs/pictures (needs chromium, Noto's CJK and emoji fonts, pngquant)
+	@$(BIN)/python -m tests.pictures.draw
 
 check: $(DEVELOPS)  ## ruff, mypy, the direction of imports
 	@$(BIN)/ruff check .

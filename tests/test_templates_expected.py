@@ -35,6 +35,11 @@ STATES: dict[
     State.REPLACED: ("capture-2021-cvm-memory-triggered", {"occurred_at": RECEIVED_AT, "successor": 78}),
     State.UNRECOGNISED: ("template-body-triggered", {"repeat_count": 3}),
 }
+OTHERS = {  # what else is shown of Slack's messages, beside the states of a metric
+    "metric-triggered": "capture-2021-mysql-cpu-triggered",
+    "event-triggered": "doc-2021-event-triggered",
+    "event-recovered": "doc-2023-cloudevents-antiddos",
+}
 
 
 def compare(name: str, text: str):
@@ -94,6 +99,14 @@ def test_each_state_is_told_to_slack_in_exactly_these_blocks(state, language):
     payload = payload_of(telling)
 
     compare(f"slack/state-{state}.{language}.json", json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_metric_and_an_event_are_told_to_slack_in_exactly_these_blocks(name, language):
+    payload = payload_of(telling_of(OTHERS[name], "slack", language=language, route=ROUTE))
+
+    compare(f"slack/{name}.{language}.json", json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -3,13 +3,14 @@
 import html
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 READER = ZoneInfo("Asia/Shanghai")
 ENTITY = re.compile(r"<([^<>]+)>")
 DATE = re.compile(r"!date\^(\d+)\^([^|]*)")
+DAY = re.compile(r"@(\d{4}-\d\d-\d\d)@")  # until it is known how the reader writes one
 BOLD = re.compile(r"(?<!\w)\*([^*\n]+)\*(?!\w)")
 STRUCK = re.compile(r"(?<!\w)~([^~\n]+)~(?!\w)")
 ITALIC = re.compile(r"(?<!\w)_([^_\n]+)_(?!\w)")
@@ -17,10 +18,18 @@ CODE = re.compile(r"`([^`\n]+)`")
 
 
 def page(title: str, theme: str, css: str, messages: Iterable[Mapping[str, Any]]) -> str:
-    """Draw all messages on one page."""
-    drawn = "".join(map(_message, messages))
+    """Draw all messages on one page; the title's language decides how dates are written."""
+    drawn = DAY.sub(_day_zh if " zh " in title else _day_en, "".join(map(_message, messages)))
     head = f'<meta charset="utf-8"><style>{css}</style>'
     return f'<!doctype html>{head}<body class="{theme}"><h1>{html.escape(title)}</h1><main>{drawn}</main>'
+
+
+def _day_en(found: re.Match[str]) -> str:
+    return f"{date.fromisoformat(found[1]):%b %-d, %Y}"
+
+
+def _day_zh(found: re.Match[str]) -> str:
+    return f"{date.fromisoformat(found[1]):%Y年%-m月%-d日}"
 
 
 def _message(payload: Mapping[str, Any]) -> str:
@@ -72,10 +81,10 @@ def mrkdwn(text: str) -> str:
 
 def _entity(inner: str) -> str:
     target, _, label = inner.partition("|")
-    if date := DATE.match(target):
-        moment = datetime.fromtimestamp(int(date[1]), READER)
-        words = {"date_short_pretty": f"{moment:%b} {moment.day}, {moment.year}", "time": f"{moment:%H:%M}"}
-        said = re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], name[0]), date[2])
+    if time := DATE.match(target):
+        moment = datetime.fromtimestamp(int(time[1]), READER)
+        words = {"date_short_pretty": f"@{moment:%Y-%m-%d}@", "time": f"{moment:%H:%M}"}
+        said = re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], name[0]), time[2])
         return f"<span>{html.escape(said)}</span>"
     if target[0] in "!@#":
         return f'<span class="mention">@{html.escape(label or target.lstrip("!@#"))}</span>'

@@ -1,9 +1,14 @@
 """A whole life on a Slack that no one here wrote, read back through its API."""
 
+import re
+from functools import partial
+from textwrap import dedent
+
 import pytest
 
 from tests.judges.emulator import BOT, emulated
 from tests.judges.judging import INSTALLED, MISSING, blocks_of
+from tests.process.running import ROOT, until
 from tests.process.telling import callback
 
 pytestmark = pytest.mark.skipif(not INSTALLED.is_file(), reason=MISSING)
@@ -62,3 +67,34 @@ async def test_an_incoming_webhook_gets_the_trigger_and_the_end_as_messages_of_t
         "🔴 MemoryUtilization · 10.0.0.1 (ins-00000001)",
         "✅ *Recovered* · *MemoryUtilization* · 10.0.0.1 (ins-00000001)",
     ]
+
+
+def attempted(bridge, number):
+    return len(bridge.logged("attempt")) >= number
+
+
+async def test_a_newcomer_gets_from_the_page_about_slack_to_a_message_that_lives_and_ends(runner, slack, tmp_path):
+    """What the page says to do, in its own words, with the emulator that it names and ports that are free here."""
+    page = (ROOT / "docs" / "slack.md").read_text("utf-8")
+    assert "`api_url: http://127.0.0.1:4003/api/` and `channel: general`, any `xoxb-…` as token" in page
+    text = dedent(re.findall(r"^ *```yaml\n(.*?)^ *```", page, re.MULTILINE | re.DOTALL)[1])
+    text = text.replace('channel: "#ops" ', f"channel: general\n    api_url: {slack.api_url} ")
+    text = text.replace("server:", "server:\n  listen: 127.0.0.1:0").replace(
+        "channels:", "console: {listen: 127.0.0.1:0}\nchannels:", 1
+    )
+    (tmp_path / "config.yaml").write_text(text)
+    environ = {"SLACK_BOT_TOKEN": BOT}
+
+    code, _, said = await runner.run("check", environ=environ)
+    assert code == 0, said
+    bridge = await runner.serve(tmp_path / "config.yaml", environ=environ)
+    seen: list[str] = []
+    for command in re.findall(r"^ *alarm-bridge (send .*)$", page, re.MULTILINE):
+        code, _, said = await runner.run(*command.split(), "--url", bridge.url, environ=environ)
+        assert code == 0, said
+        await until(partial(attempted, bridge, len(seen) + 1 + ("recovered" in command)), command)
+        (message,) = await slack.history("general")
+        seen.append(message["text"].split(" · ")[0])
+    assert seen == ["🔴 Triggered", "🔥 Still firing", "✅ Recovered"]
+    (reply,) = await slack.thread("general", message["ts"])
+    assert reply["text"] == message["text"]
