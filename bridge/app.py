@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from bridge.attending import attend
 from bridge.channels import Tools, open_session
 from bridge.clock import Clock
 from bridge.config import Config
@@ -79,6 +80,7 @@ async def bridge(
         tasks = {"writer": _run(stack, writer.run()), "channels": _run(stack, parts.crew.run())}
         house = keep_house(writer, lambda: parts.intake, lambda: parts.config.retention, clock)
         tasks["housekeeping"] = _run(stack, house)
+        tasks["requests"] = _run(stack, attend(writer, lambda: parts.intake, clock))
         tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, parts.crew.workers, troubles, clock))
         tasks["troubles"] = _run(stack, troubles.run())
         heartbeat = Heartbeat(

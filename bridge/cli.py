@@ -26,6 +26,8 @@ COMMANDS = {
     "alarms": "bridge.commands.list_alarms:list_alarms",
     "deliveries": "bridge.commands.list_deliveries:list_deliveries",
     "explain": "bridge.commands.explain:explain",
+    "replay": "bridge.commands.replay:replay",
+    "close": "bridge.commands.close:close",
 }
 
 

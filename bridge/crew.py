@@ -67,6 +67,8 @@ class Crew:
         """Give the workers their new deliveries."""
         for name in written.moved & self.workers.keys():
             self.workers[name].wake()
+        for name in written.returned & self.workers.keys():
+            self.workers[name].read_again()
         offers: dict[str, list[Delivery]] = {}
         for delivery in written.deliveries:
             offers.setdefault(delivery.channel, []).append(delivery)

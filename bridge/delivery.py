@@ -90,6 +90,11 @@ class Worker:
         else:
             self._wake.set()
 
+    def read_again(self) -> None:
+        """Say that there is old work on disk as well: it is read once nothing is under way."""
+        self._queue.stale = True
+        self._wake.set()
+
     async def run(self) -> None:
         """Deliver until told to stop."""
         while not self._stopping:
@@ -136,7 +141,7 @@ class Worker:
     async def _load(self) -> None:
         """Read on in the queue while there is room."""
         try:
-            while await self._queue.load():
+            while await self._queue.load(idle=not (self._tasks or self._settling)):
                 self._start_what_may()
         except StoreError as error:
             log.warning("the queue cannot be read", channel=self.post.name, reason=str(error))
@@ -150,7 +155,7 @@ class Worker:
 
     def _next(self) -> Delivery | None:
         """Take the next delivery that may be attempted now."""
-        if self._stopping or len(self._settling) >= self._limit:
+        if self._stopping or self._queue.stale or len(self._settling) >= self._limit:
             return None
         if self.condition.hands_over:
             return self._lanes.take(self._clock.now())
@@ -232,7 +237,7 @@ class Worker:
     async def _wait(self) -> None:
         """Wait for new work, the end of an attempt, or a time that somebody waits for."""
         waits = [LONGEST_WAIT_SECONDS]
-        if not self._is_full:
+        if not (self._is_full or self._queue.stale):
             pause = self.condition.pause_seconds()
             if self._lanes.has_ready:
                 waits.append(max(pause, self._spacing.wait_seconds(self._clock.monotonic())))

@@ -118,6 +118,21 @@ class Intake:
             deliveries=self._to_given(event, ended, ids),
         )
 
+    def closed(self, episode: Episode, ids: Ids) -> Judgement:
+        """End an episode because a person says so."""
+        ended = replace(episode, phase=Phase.CLOSED)
+        event = self._ending(State.CLOSED, ended, ids, Cause.REQUEST)
+        audience = self.addressees.of_ending(event.state, kind=ended.kind, given=ended.given)
+        return Judgement(
+            outcome="closed",
+            reason=f"closed by a person{audience.silence}",
+            episode_id=ended.id,
+            number=ended.number,
+            changed=(ended,),
+            events=(event,),
+            deliveries=_deliveries(event, audience, ids),
+        )
+
     def _event(
         self, decision: Decision, state: State, alarm: Alarm, episode: Episode, callback_id: int, ids: Ids
     ) -> Event:

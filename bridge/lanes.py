@@ -78,6 +78,15 @@ class Lanes:
         """Say whether a delivery of this alarm is being made."""
         return key in self._under_way
 
+    def clear(self) -> None:
+        """Forget all: nothing is under way, and all of it is on disk."""
+        self._lanes.clear()
+        self._ids.clear()
+        self._held.clear()
+        self._fresh.clear()
+        self._again.clear()
+        self._under_way.clear()
+
     def behind(self, delivery: Delivery) -> list[Delivery]:
         """Give what waits for a delivery that is under way."""
         lane = self._lanes[delivery.event.key]

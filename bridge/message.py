@@ -47,6 +47,7 @@ class Delivery:
     due_at: datetime
     note: str = ""  # why it is here or ended so, in words
     instead_of: str = ""  # the broken channel that should have had it, and why: "ops: invalid_auth"
+    replayed_at: datetime | None = None  # when a person put it back into its queue
     body: bytes | None = None  # the callback's own; None: on disk
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both

@@ -101,7 +101,7 @@ class Poster:
             return without
         if delivery.state is DeliveryState.BEGUN:
             return await self._concluded(delivery, delivery.step, STOPPED, "")
-        if post.chat and self.condition.was_broken(delivery.event.created_at) and await self._is_over(delivery):
+        if post.chat and await self._is_over(delivery):
             return over_unheard(delivery, behind, now=now)
         newer = newer_update(delivery, behind) if post.chat else None
         others = told_with(delivery, behind) if post.chat else ()
@@ -134,7 +134,9 @@ class Poster:
         return None
 
     async def _is_over(self, delivery: Delivery) -> bool:
-        """Say whether its alarm came and went while the channel was broken."""
+        """Say whether its alarm came and went while the channel was broken, and nobody asked for it since."""
+        if not self.condition.was_broken(delivery.replayed_at or delivery.event.created_at):
+            return False
         return await self.outbox.over_unheard(delivery.event.episode_id, self.post.name)
 
     async def _aim(self, delivery: Delivery, newer: Delivery | None) -> tuple[Step, Receipt | None, str]:

@@ -24,6 +24,7 @@ class Queue:
         """Take `read`, which gives the page after a delivery id."""
         self.lanes = Lanes()
         self.more = True  # there may be more on disk
+        self.stale = False  # and something older, which a person put back
         self._read = read
         self._clock = clock
         self._after = 0  # the highest delivery id read
@@ -47,8 +48,14 @@ class Queue:
         self._after = max(self._after, deliveries[-1].id)
         return True
 
-    async def load(self) -> bool:
-        """Read one page where there is room; say whether another may follow; raise StoreError."""
+    async def load(self, *, idle: bool = False) -> bool:
+        """Read one page where there is room; say whether another may follow; raise StoreError.
+
+        What is stale is read from its beginning, but only `idle`: while nothing is under way.
+        """
+        if self.stale and idle:
+            self.lanes.clear()
+            self._after, self.more, self.stale = 0, True, False
         if not self.more or self.lanes.ready >= MOST_LOADED or len(self.lanes) >= MOST_KEPT:
             return False
         self.more = False  # before the read: work that comes meanwhile sets it again

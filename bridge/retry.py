@@ -101,4 +101,4 @@ def probe_seconds(failures: int) -> float:
 
 def is_too_late(delivery: Delivery, now: datetime, give_up_after: timedelta) -> bool:
     """Say whether a delivery has waited so long that it is noise by now."""
-    return now - delivery.event.created_at > give_up_after
+    return now - (delivery.replayed_at or delivery.event.created_at) > give_up_after

@@ -52,7 +52,11 @@ def desk(path: Path) -> Iterator[Desk]:
     """Read the config and open its store; end the command in words where that cannot be."""
     config = load_config(path).config
     try:
-        yield Desk(config=config, asking=ask(store_file(config)))
+        asking = ask(store_file(config))
+        try:
+            yield Desk(config=config, asking=asking)
+        finally:
+            asking.connection.close()
     except StoreError as error:
         fail(str(error))
     except DatabaseError as error:

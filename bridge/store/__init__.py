@@ -3,9 +3,10 @@
 `opening` opens it for `serve`, and stands apart: who only asks does not wait for the library of migrations.
 """
 
+from bridge.store.jobs import Job
 from bridge.store.lower import OVER_UNHEARD, handed_to
 from bridge.store.reading import PAGE
-from bridge.store.store import Job, Store, Work, Written
+from bridge.store.store import Store, Work, Written
 from bridge.store.work import (
     ChannelState,
     Ids,

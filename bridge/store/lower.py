@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -187,11 +188,16 @@ def read_channel_states(connection: Connection) -> dict[str, ChannelState]:
 
 
 def read_queues(connection: Connection) -> Queues:
-    """Count what waits for each channel, and since when."""
+    """Count what waits for each channel, and since when: since it was put back, where a person did that."""
     counted = list(connection.execute(statements.queues))
-    oldest = connection.execute(statements.event_times, {"ids": [row[2] for row in counted]})
-    times = {row.id: row.received_at for row in oldest}
+    events = [event for _, _, event, _ in counted if event is not None]
+    times = {row.id: row.received_at for row in connection.execute(statements.event_times, {"ids": events})}
     return {
-        channel: Queue(waiting=waiting, oldest=moment(times[event]) if event in times else None)
-        for channel, waiting, event in counted
+        channel: Queue(waiting=waiting, oldest=_oldest(times.get(event), replayed))
+        for channel, waiting, event, replayed in counted
     }
+
+
+def _oldest(*times: int | None) -> datetime | None:
+    known = [time for time in times if time is not None]
+    return moment(min(known)) if known else None

@@ -22,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from bridge.store.schema import attempts, callbacks, deliveries, episodes, events, message_episodes, messages
+from bridge.store.schema import attempts, callbacks, deliveries, episodes, events, message_episodes, messages, requests
 from bridge.store.statements import IS_WORK
 
 BATCH = 500  # rows of each table in one transaction: a few milliseconds
@@ -79,6 +79,7 @@ PRUNING = (
         or_(episodes.c.recovered_at.is_(None), episodes.c.recovered_at < bindparam("before_at")),
     ),
     _links(),
+    delete(requests).where(requests.c.done_at < bindparam("before_at")),
 )
 
 

@@ -164,6 +164,7 @@ def delivery_of(row: Any) -> Delivery:
         due_at=moment(row.due_at),
         note=row.note,
         instead_of=row.instead_of,
+        replayed_at=None if row.replayed_at is None else moment(row.replayed_at),
         body=row.body or b"",
     )
 

@@ -1,6 +1,6 @@
 """Every statement, with a name and a sentence."""
 
-from sqlalchemy import and_, bindparam, delete, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal_column, or_, select, update
 
 from bridge.store.schema import (
     attempts,
@@ -77,6 +77,7 @@ waiting_deliveries = (  # one page of a channel's queue, with all that a message
         deliveries.c.due_at,
         deliveries.c.note,
         deliveries.c.instead_of,
+        deliveries.c.replayed_at,
         events.c.state.label("event_state"),
         events.c.episode_id,
         events.c.callback_id,
@@ -177,7 +178,12 @@ channel_states = select(channels)
 forget_channel = delete(channels).where(channels.c.name == bindparam("name_"))
 add_channel = insert(channels)
 queues = (  # how much waits for each channel, and since when
-    select(deliveries.c.channel, func.count(), func.min(deliveries.c.event_id))
+    select(
+        deliveries.c.channel,
+        func.count(),
+        func.min(case((deliveries.c.replayed_at.is_(None), deliveries.c.event_id))),
+        func.min(deliveries.c.replayed_at),
+    )
     .where(IS_WORK)
     .group_by(deliveries.c.channel)
 )

@@ -1,9 +1,9 @@
 """What the store is asked to write, and what it remembers of a channel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge.alarm import Alarm, Callback
 from bridge.episode import Episode, Event, Known
@@ -68,9 +68,29 @@ class Judge(Protocol):
         """Judge an open episode of which nothing was heard for too long."""
         ...
 
+    def closed(self, episode: Episode, ids: Ids) -> Judgement:
+        """Judge an open episode that a person closes."""
+        ...
+
     def announcement(self, notices: Notices, ids: Ids) -> Judgement | None:
         """Announce the unrecognised callbacks that wait, where it is time to."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What requests came to: what was judged, and the channels into whose queues something was put back."""
+
+    judgements: Sequence[Judgement]
+    returned: frozenset[str]
+    count: int
+
+
+def followed_by(value: Any) -> Sequence[Judgement]:
+    """Give what was judged by a job, from what it gave back."""
+    if isinstance(value, Done):
+        return value.judgements
+    return value if isinstance(value, list) else ()
 
 
 @record

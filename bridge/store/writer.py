@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.alarm import Callback
 from bridge.clock import Clock
-from bridge.store.store import Job, Store, Work, Written
+from bridge.store.jobs import Job
+from bridge.store.store import Store, Work, Written
 from bridge.store.work import Judge, Judgement, Result, StoreError, StoreUnavailable
 
 MAX_WAITING = 2000  # callbacks; more are refused at once
@@ -146,7 +147,7 @@ class Writer:
             _settle(future, value)
         for _, future in others:
             _settle(future, None)
-        if written.deliveries or written.moved:
+        if written.deliveries or written.moved or written.returned:
             self.on_work(written)
 
     def _refuse(self, error: StoreUnavailable, waiting: Iterable[tuple[Any, asyncio.Future[Any]]]) -> None:

@@ -218,6 +218,10 @@ class Runner:
         code = await command.ended(seconds=seconds)
         return code, "".join(f"{line}\n" for line in command.out), "".join(f"{line}\n" for line in command.err)
 
+    async def begin(self, *arguments: str) -> Command:
+        """Run a command without waiting for its end."""
+        return self._watch(Command(process=await self._start(*arguments)))
+
     async def end(self) -> None:
         """Kill what still runs; no command may have shown a traceback."""
         for command in self._commands:

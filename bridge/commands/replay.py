@@ -1,0 +1,71 @@
+"""`replay`: send again what is dead or was sent, and read again what was not understood."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+
+from bridge.commands.asking_for import ask_for, unique
+from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
+from bridge.commands.list_deliveries import complete_channel
+from bridge.commands.listing import desk, store_file
+from bridge.commands.output import WRONG_USAGE, fail, say
+from bridge.episode import number_of
+from bridge.message import DeliveryState
+from bridge.store.asking import Asking
+from bridge.store.requests import What, Wish, why_not_judge, why_not_replay
+from bridge.store.schema import callbacks, deliveries
+
+UNKNOWN = "no delivery has this id, and no callback; `alarm-bridge deliveries` and `callbacks` show them"
+ALARM = "is an alarm's id; `alarm-bridge explain {name}` shows its deliveries"
+
+
+def replay(
+    *,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of deliveries, or of callbacks that are unrecognised.")
+    ] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    dead: Annotated[bool, typer.Option("--dead", help="Every dead letter.")] = False,
+    channel: Annotated[
+        str,
+        typer.Option(metavar="NAME", show_default=False, autocompletion=complete_channel, help="With --dead: of this."),
+    ] = "",
+) -> None:
+    """Put deliveries back into their queue: a dead one keeps its id, one that was sent gets a new one.
+
+    The id of an unrecognised callback has it judged again, as today's bridge
+    reads it. `alarm-bridge serve` does the work; where none runs, the next one.
+    """
+    if bool(ids) is dead or (channel and not dead):
+        fail("give the ids of what is to be sent again, or --dead, which takes --channel NAME", WRONG_USAGE)
+    with desk(config) as at:
+        found = _dead(at.asking, channel) if dead else {name: _wish(at.asking, name) for name in unique(ids or ())}
+    wishes = {name: wish for name, wish in found.items() if isinstance(wish, Wish)}
+    if dead and not wishes:
+        say(f"no dead letter{' of ' + channel if channel else ''}")
+        return
+    refused = {name: why for name, why in found.items() if isinstance(why, str)}
+    ask_for(store_file(at.config), wishes, refused)
+
+
+def _dead(asking: Asking, channel: str) -> dict[str, Wish | str]:
+    """Find the dead letters, the oldest first: they are told in that order."""
+    found = [one.id for one in asking.deliveries(state=DeliveryState.DEAD, channel=channel)]
+    return {str(id_): Wish(what=What.REPLAY, subject=id_) for id_ in reversed(found)}
+
+
+def _wish(asking: Asking, name: str) -> Wish | str:
+    """Give what an id asks for, or why that cannot be."""
+    if not name.isdecimal() or len(name) > 19:
+        return ALARM.format(name=name) if number_of(name) else UNKNOWN
+    id_ = int(name)
+    delivery = asking.connection.execute(
+        select(deliveries.c.state, deliveries.c.note).where(deliveries.c.id == id_)
+    ).first()
+    if delivery is not None:
+        return why_not_replay(delivery.state, delivery.note) or Wish(what=What.REPLAY, subject=id_)
+    outcome = asking.connection.execute(select(callbacks.c.outcome).where(callbacks.c.id == id_)).scalar()
+    if outcome is not None:
+        return why_not_judge(outcome) or Wish(what=What.JUDGE, subject=id_)
+    return UNKNOWN
