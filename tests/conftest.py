@@ -60,3 +60,11 @@ def no_blocking_call_on_a_loop():
 @pytest.fixture
 def clock():
     return StandingClock()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many messages the judges of `tests/judges` have seen."""
+    reports = terminalreporter.getreports("passed")
+    judged = sum(count for report in reports for name, count in report.user_properties if name == "judged")
+    if judged:
+        terminalreporter.write_line(f"{judged:,} Slack messages judged")
