@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, TextIO
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.attending import attend
 from bridge.channels import Tools, open_session
@@ -28,9 +29,9 @@ from bridge.housekeeping import keep_house
 from bridge.lookout import look_out
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
-from bridge.parts import Parts, intake_of, prepare
+from bridge.parts import Parts, Prepared, intake_of, prepare
 from bridge.posting import Post
-from bridge.store import ChannelState, Store, Writer
+from bridge.store import ChannelState, Store, StoreUnavailable, Writer
 from bridge.store.opening import open_store
 from bridge.troubles import Troubles, opened
 from bridge.watch import Watch
@@ -47,15 +48,25 @@ log = structlog.get_logger()
 class Running:
     """A bridge that serves."""
 
-    def __init__(self, tasks: Mapping[str, asyncio.Task[None]], listening: Mapping[str, str], parts: Parts) -> None:
+    def __init__(
+        self, tasks: Mapping[str, asyncio.Task[None]], listening: Mapping[str, str], parts: Parts, outbox: StoreOutbox
+    ) -> None:
         self._tasks = tasks
+        self._outbox = outbox
         self.listening = listening  # listener → address, as bound
         self.parts = parts
 
-    async def until(self, stop: asyncio.Event) -> None:
-        """Wait to be told to stop; raise what ended a part that should run for ever."""
+    async def prepare(self, config: Config) -> Prepared:
+        """Read what another config needs, without holding anybody up; raise StoreUnavailable."""
+        try:
+            return await asyncio.to_thread(prepare, config, self._outbox.store)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(f"the store cannot be read ({type(error).__name__})") from error
+
+    async def until(self, stop: asyncio.Event, also: asyncio.Task[None]) -> None:
+        """Wait to be told to stop; raise what ended a part, or what is `also` to run for ever."""
         waiting = asyncio.create_task(stop.wait())
-        done, _ = await asyncio.wait([waiting, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([waiting, also, *self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         for task in done - {waiting}:
             task.result()
@@ -103,7 +114,7 @@ async def bridge(
         stack.push_async_callback(_stop, doors, parts.crew)
         listening = {"console": await _listen_console(doors, parts, watch)}
         listening["callbacks"] = await listen(doors, parts.callbacks, config.server.listen)
-        yield Running(tasks, listening, parts)
+        yield Running(tasks, listening, parts, outbox)
 
 
 def parts_of(

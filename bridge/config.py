@@ -79,6 +79,7 @@ class Config:
     route_settings: tuple[RouteSettings, ...]
     default_channels: tuple[str, ...]
     secrets: frozenset[str] = field(repr=False)  # every text that no output may hold
+    files: frozenset[Path]  # that were read for it; of templates the directory, whether it is there or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ class Loaded:
     """A config, and what is suspicious about it."""
 
     config: Config
+    source: Source = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
 
@@ -99,11 +101,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     templates = _templates(source)
     check_uses(source, templates)
     if source.problems or top is None:
-        raise ConfigError(source.problems, warnings=source.warnings, templates=templates)
+        raise ConfigError(source.problems, warnings=source.warnings, templates=templates, files=source.files)
     config = _assembled(source, path, top, channels, routes, templates)
     suspect(source, config.routes, channels)
     suspect_access(source, config.server, config.console)
-    return Loaded(config=config, warnings=tuple(in_order(source.warnings)))
+    return Loaded(config=config, source=source, warnings=tuple(in_order(source.warnings)))
 
 
 def _without(root: MapNode, *keys: str) -> MapNode:
@@ -150,6 +152,7 @@ def _channel(source: Source, node: Node, path: KeyPath) -> ChannelSettings | Non
 
 def _check_certificates(source: Source, file: Path, path: KeyPath) -> None:
     try:
+        source.files.add(file)
         trust(file)
     except ValueError as error:
         source.wrong(path, str(error).removeprefix("ca_file: "))
@@ -166,6 +169,7 @@ def _templates(source: Source) -> Path | None:
     """Give the directory of the user's templates, which must exist if it is named."""
     given = source.get("templates")
     directory = beside(source.base, given.text if isinstance(given, Scalar) else "templates")
+    source.files.add(directory)
     if not directory.is_dir():
         if given:
             source.wrong(("templates",), "is no directory")
@@ -201,6 +205,7 @@ def _assembled(
         route_settings=routes,
         default_channels=top.default_channels,
         secrets=secret_texts(top.server, top.console, top.heartbeat, *filled.values()),
+        files=frozenset(source.files),
     )
 
 

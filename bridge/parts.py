@@ -64,12 +64,18 @@ class Parts:
     callbacks: CallbackListener | None = None  # None: not yet
     failing: defaultdict[str, set[State]] = field(default_factory=lambda: defaultdict(set))  # templates, by channel
 
+    @property
+    def marks(self) -> Mapping[str, str]:
+        """The marks of the channels' settings."""
+        return {name: post.mark for name, post in self.crew.posts.items()}
+
     def apply(self, prepared: Prepared) -> None:
         """Put a config in force, all of it at once."""
-        config = self.config = prepared.config
-        self.intake = intake_of(config, self.clock)
+        config = prepared.config
+        intake, posts = intake_of(config, self.clock), self._posts(prepared)
+        self.config, self.intake = config, intake
         self.metrics.know(config.channels)
-        self.crew.assign(self._posts(prepared), prepared.states)
+        self.crew.assign(posts, prepared.states)
         self.troubles.begin(config.channels)
         self.visitors.change(config.console.auth)
         if self.callbacks is not None:

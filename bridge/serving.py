@@ -4,7 +4,8 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TextIO
@@ -14,8 +15,9 @@ import structlog
 from bridge import __version__, logs
 from bridge.app import Running, bridge, store_path
 from bridge.check import check_templates
-from bridge.clock import SystemClock
-from bridge.config import Config, Loaded
+from bridge.clock import Clock, SystemClock
+from bridge.config import Config, Loaded, Problem, load
+from bridge.reloading import Means, Reloader, check_apart, watch
 from bridge.store import StoreError
 from bridge.store.lock import Lock
 from bridge.web.settings import Auth
@@ -38,15 +40,17 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
     config = loaded.config
     terminal = err.isatty()
     colours = terminal and not environ.get("NO_COLOR")
-    logs.configure(stream=err, as_json=not terminal, colours=colours, level=level, secrets=config.secrets)
+    hide = logs.configure(stream=err, as_json=not terminal, colours=colours, level=level, secrets=config.secrets)
     for warning in loaded.warnings:
         log.warning("config", problem=str(warning))
-    for problem in check_templates(config).problems if config.templates else ():
+    known = check_templates(config).problems if config.templates else ()
+    for problem in known:
         log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
     tune_garbage_collection()
     try:
         with Lock(store_path(config)), asyncio.Runner(loop_factory=LOOP) as runner:
-            runner.run(_serve(config, environ, out, err if terminal else None))
+            means = partial(means_of, config.file, environ, hide)
+            runner.run(_serve(config, environ, out, err if terminal else None, means, known))
     except (StoreError, OSError) as error:
         log.critical("the bridge cannot serve", reason=str(error))
         return 1
@@ -60,14 +64,50 @@ def tune_garbage_collection() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _serve(config: Config, environ: Mapping[str, str], out: TextIO, greeting: TextIO | None) -> None:
-    stop = asyncio.Event()
+async def _serve(
+    config: Config,
+    environ: Mapping[str, str],
+    out: TextIO,
+    greeting: TextIO | None,
+    means: Callable[[Running, Clock], Means],
+    known: Sequence[Problem],
+) -> None:
+    loop, stop, clock = asyncio.get_running_loop(), asyncio.Event(), SystemClock()
     for number in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with bridge(config, environ=environ, out=out, clock=SystemClock(), random=Random()) as running:  # noqa: S311
-        announce(config, running, greeting)
-        await running.until(stop)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _nothing)  # it is read anyway, as soon as all is there
+    async with bridge(config, environ=environ, out=out, clock=clock, random=Random()) as running:  # noqa: S311
+        reloader = Reloader(means(running, clock), config, running.parts.marks, known=known)
+        loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+        reloading = asyncio.create_task(reloader.run())
+        try:
+            announce(config, running, greeting)
+            await running.until(stop, reloading)
+        finally:
+            reloading.cancel()
+            await asyncio.gather(reloading, return_exceptions=True)
     log.info("stopped")
+
+
+def means_of(
+    file: Path, environ: Mapping[str, str], hide: Callable[[Iterable[str]], None], running: Running, clock: Clock
+) -> Means:
+    """Give what it takes to read the config again."""
+    return Means(
+        read=lambda: load(file, environ),
+        check=lambda config: check_apart(config.file, environ),
+        prepare=running.prepare,
+        apply=running.parts.apply,
+        watch=watch,
+        hide=hide,
+        reporter=running.parts.troubles,
+        metrics=running.parts.metrics,
+        clock=clock,
+    )
+
+
+def _nothing() -> None:
+    pass
 
 
 def announce(config: Config, running: Running, greeting: TextIO | None) -> None:

@@ -31,7 +31,7 @@ def doubtful_files(config: Config) -> Iterator[Problem]:
 
 def misnamed(own: Path | None, below: Path) -> Iterator[Problem]:
     """Warn of files whose names are nearly, but not quite, those of messages."""
-    for file in sorted([*own.glob("*"), *own.glob("*/*")]) if own else ():
+    for file in sorted([*own.glob("*"), *own.glob("[!.]*/*")]) if own else ():
         hint = _hint(file, inside_a_set=file.parent != own)
         if hint and not file.name.startswith(".") and file.is_file():
             yield Problem(file=shown(str(file), own, below), text=f"{UNUSED}{hint}")
@@ -75,7 +75,7 @@ def _unnamed_sets(config: Config, own: Path, below: Path) -> Iterator[Problem]:
 
 def _is_built_upon(name: str, own: Path) -> bool:
     using = re.compile(rf"[\"']{re.escape(name)}/")
-    others = (file for file in own.glob(f"*/*{SUFFIX}") if file.parent.name != name)
+    others = (file for file in own.glob(f"[!.]*/*{SUFFIX}") if file.parent.name != name)
     return any(using.search(_text(file)) for file in others)
 
 

@@ -27,14 +27,23 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The config has mistakes: `problems`, in the file's order. `templates` is the user's directory, where known."""
+    """The config has mistakes: `problems`, in the file's order.
+
+    `templates` is the user's directory, where known; `files` are those that were read, or would have been.
+    """
 
     def __init__(
-        self, problems: Iterable[Problem], *, warnings: Iterable[Problem] = (), templates: Path | None = None
+        self,
+        problems: Iterable[Problem],
+        *,
+        warnings: Iterable[Problem] = (),
+        templates: Path | None = None,
+        files: Iterable[Path] = (),
     ) -> None:
         self.problems = tuple(in_order(problems))
         self.warnings = tuple(in_order(warnings))
         self.templates = templates
+        self.files = frozenset(files)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

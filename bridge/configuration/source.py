@@ -28,17 +28,18 @@ class Source:
     root: MapNode
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    files: set[Path] = field(default_factory=set)  # that were read, or would have been
     wrong_paths: set[KeyPath] = field(default_factory=set)
 
     def wrong(self, path: KeyPath, text: str) -> None:
         """Note a mistake; a path has only its first one."""
         if not any(path[:length] in self.wrong_paths for length in range(1, len(path) + 1)):
             self.wrong_paths.add(path)
-            self.problems.append(self._problem(path, text))
+            self.problems.append(self.problem(path, text))
 
     def warn(self, path: KeyPath, text: str) -> None:
         """Note what is allowed but suspicious."""
-        self.warnings.append(self._problem(path, text))
+        self.warnings.append(self.problem(path, text))
 
     def get(self, *path: str | int) -> Node | None:
         """Give the node at a path; None where there is none, or nothing is given."""
@@ -51,7 +52,7 @@ class Source:
 
     def record(self, model: type[R], node: Node, path: KeyPath = (), also: Mapping[str, Any] | None = None) -> R | None:
         """Make a record of a node; None where it has mistakes, which are noted."""
-        data = Values(base=self.base, complain=self.wrong).build(node, model, path)
+        data = Values(base=self.base, complain=self.wrong, files=self.files).build(node, model, path)
         try:
             return model.model_validate({**data, **(also or {})} if isinstance(data, dict) else data)
         except ValidationError as error:
@@ -59,7 +60,8 @@ class Source:
                 self.wrong(where, text)
             return None
 
-    def _problem(self, path: KeyPath, text: str) -> Problem:
+    def problem(self, path: KeyPath, text: str) -> Problem:
+        """Say something of the key at a path."""
         line, column = position(self.root, path)
         return Problem(file=self.file, line=line, column=column, path=spelt(path), text=text)
 
@@ -79,7 +81,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Source:
         problems.append(Problem(file=file, line=root.line, column=root.column, text=text))
     if not isinstance(root, MapNode):
         raise ConfigError(problems)
-    source = Source(file=file, base=path.absolute().parent, root=root, problems=problems)
+    source = Source(file=file, base=path.absolute().parent, root=root, problems=problems, files={path})
     source.wrong_paths.update(each.path for each in mistakes if each.path)
     filled = fill(root, environ, source.wrong)
     source.root = filled if isinstance(filled, MapNode) else root

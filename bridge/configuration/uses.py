@@ -54,7 +54,7 @@ def template_sets(roots: Iterable[Path]) -> dict[str, set[str]]:
     """Give the formats of each set of templates in these directories."""
     sets: dict[str, set[str]] = {}
     formats = {form for kind in KINDS.values() for form in kind.formats}
-    for file in (each for root in roots for each in root.glob("*/*.j2")):
+    for file in (each for root in roots for each in root.glob("[!.]*/*.j2")):
         found = {form for form in formats if file.name.endswith(f".{form}.j2")}
         if found:
             sets.setdefault(file.parent.name, set()).update(found)

@@ -7,7 +7,7 @@ is read; where it wants a path, it is relative to the config file.
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -33,6 +33,7 @@ class Values:
 
     base: Path
     complain: Complain
+    files: set[Path] = field(default_factory=set)  # that were read
 
     def build(self, node: Node, annotation: Any, path: KeyPath = ()) -> Any:
         """Give what pydantic is to check; what cannot be read is complained of."""
@@ -96,7 +97,9 @@ class Values:
     def _content(self, node: Node) -> str:
         if not isinstance(node, Scalar) or is_null(node) or not node.text:
             raise ValueError("must be the path of a file")
-        with beside(self.base, node.text).open("rb") as file:
+        path = beside(self.base, node.text)
+        self.files.add(path)
+        with path.open("rb") as file:
             content = file.read(MAX_SECRET + 1)
         if len(content) > MAX_SECRET:
             raise ValueError(f"the file is larger than {MAX_SECRET} bytes")

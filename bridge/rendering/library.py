@@ -41,7 +41,7 @@ class Library(BaseLoader):
     """
 
     def __init__(self, roots: tuple[Path, ...]) -> None:
-        self._roots = [dict(_sources(root)) for root in roots]
+        self._roots = [dict(templates_below(root)) for root in roots]
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002
         """Give a template to jinja; raise TemplateNotFound where no root has it, or it cannot be read."""
@@ -91,13 +91,16 @@ def _names(folder: str, state: str, channel: ChannelView) -> Iterator[tuple[str,
         yield f"{folder}/{state}.{form}{SUFFIX}", form
 
 
-def _sources(root: Path) -> Iterator[tuple[str, Source]]:
-    """Read what lies below a root, except what a link brings in from outside."""
+def templates_below(root: Path) -> Iterator[tuple[str, Source]]:
+    """Read what lies below a root, except what a link brings in from outside, or a hidden folder holds.
+
+    Kubernetes mounts folders as links into a hidden one beside them.
+    """
     inside = root.resolve()
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, followlinks=True):
         here = Path(folder)
-        if len(here.relative_to(root).parts) >= MAX_LEVELS:
-            folders.clear()
+        deep = len(here.relative_to(root).parts) >= MAX_LEVELS
+        folders[:] = [] if deep else [name for name in folders if not name.startswith(".")]
         for name in sorted(files):
             path = here / name
             if name.endswith(SUFFIX) and path.resolve().is_relative_to(inside):

@@ -1,0 +1,68 @@
+"""What is seen of the files that config and templates are made of: whether anything changed, and where to watch.
+
+Contents are compared, not times: a file may be touched, or written again as it was.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from bridge.rendering.library import templates_below
+
+MOST_BYTES = 16 * 1024**2  # of one file
+MOST_FOLDERS = 200  # that are watched
+MOST_LINKS = 8  # from one to the next
+
+Sight = Mapping[str, str]  # file → mark of what is in it
+
+
+def look(files: Iterable[Path]) -> Sight:
+    """See what is in these files now; a folder is one of templates. What cannot be read is seen as that."""
+    seen = {}
+    for file in sorted(files):
+        if file.is_dir():
+            seen[str(file)] = "a folder"
+            for name, source in templates_below(file):
+                seen[f"{file}/{name}"] = _mark((source.text + source.problem).encode("utf-8", "surrogatepass"))
+        else:
+            seen[str(file)] = _seen(file)
+    return seen
+
+
+def is_template(seen: str) -> bool:
+    """Say whether something seen is a template, by its name."""
+    return seen.endswith(".j2")
+
+
+def folders_of(files: Iterable[Path]) -> frozenset[Path]:
+    """Give the folders in which something stirs when one of these files changes, is replaced or linked elsewhere."""
+    return frozenset(islice((each for file in sorted(files) for each in _folders(file) if each.is_dir()), MOST_FOLDERS))
+
+
+def _folders(file: Path) -> Iterator[Path]:
+    if file.is_dir():
+        for folder, folders, _ in os.walk(file, followlinks=True):
+            yield Path(folder)
+            if len(Path(folder).relative_to(file).parts) >= 2:  # sets stand one level down
+                folders.clear()
+    for _ in range(MOST_LINKS):
+        yield file.parent
+        if not file.is_symlink():
+            return
+        with suppress(OSError):
+            file = file.parent / file.readlink()
+
+
+def _seen(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return _mark(opened.read(MOST_BYTES))
+    except OSError as error:
+        return f"{type(error).__name__}"
+
+
+def _mark(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
