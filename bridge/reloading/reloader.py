@@ -112,6 +112,7 @@ class Reloader:
             if seen == self._done_with and not asked:
                 return
             if not await self._holds_still(seen, wait):
+                wait = QUIET_SECONDS
                 continue
             outcome = await self._try(seen, asked=asked)
             if outcome is None:

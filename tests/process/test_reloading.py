@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 
 from tests.fakes.endpoint import Behaviour, serve_endpoint
@@ -43,7 +42,7 @@ async def refused(bridge, times=1):
 
 async def metric(bridge, name):
     _, text = await bridge.get("/metrics", console=True)
-    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
 
 def bodies(endpoint):
