@@ -61,7 +61,8 @@ class Subject:
         if self.store:
             raise self.store
         marks = {name: mark_of(settings) for name, settings in config.channels.items()}
-        return Prepared(config=config, renderer=Renderer(), marks=marks, states={})
+        renderer = await asyncio.to_thread(Renderer)
+        return Prepared(config=config, renderer=renderer, marks=marks, states={})
 
     async def watch(self, folders, stir):
         self.watched.append(folders)
