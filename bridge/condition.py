@@ -102,7 +102,7 @@ class Condition:
         state = self.state
         if verdict.answer is Answer.SENT:
             if state.failures or state.paused_until is not EPOCH or self.is_broken:
-                await self._mend()
+                await self.mend()
         elif move.breaks:
             await self._break(verdict.said)
         elif move.pauses and (self._pauses_at == 1 or self.is_broken):
@@ -120,8 +120,8 @@ class Condition:
         else:
             await self._pause(max(pause_seconds(beyond + 1), verdict.after_seconds or 0.0), verdict.said)
 
-    async def _mend(self) -> None:
-        """Be at ease: a message was taken."""
+    async def mend(self) -> None:
+        """Be at ease: something was taken."""
         before = self.state
         self.state = ChannelState(name=before.name, paused_until=EPOCH, mark=before.mark, mended_at=before.mended_at)
         if before.broken_since is not None:

@@ -21,6 +21,8 @@ from bridge.message import Delivery, DeliveryState
 from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
 from bridge.posting import Outbox, Post, Poster
+from bridge.probing import Probe
+from bridge.pulse import Pulse
 from bridge.queue import Queue
 from bridge.settling import Settling
 from bridge.store import ChannelState, Result, StoreError
@@ -30,8 +32,6 @@ LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
 SETTLE_SECONDS = 1.0  # for results to reach the disk when the bridge stops
 STORE_RETRY_SECONDS = 1.0
-STUCK_SECONDS = 120.0  # the loop turns every 30 s at least
-STUCK_ATTEMPT_SECONDS = 900.0  # much more than any call takes
 UNSTORED_SECONDS = 60.0  # before a message is sent again whose result the store will not have
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()  # requests under way
         self._settling = Settling(outbox)  # answered, and not yet on disk
         self._stopping = False
-        self._turned_at = self._moved_at = clock.monotonic()  # when the loop last turned, and an attempt last began
+        self._pulse = Pulse(clock)
         self.condition = Condition(
             restored(post.name, post.mark, state),
             keep=outbox.keep,
@@ -74,6 +74,7 @@ class Worker:
             fallback=post.fallback,
             reporter=self._reporter,
         )
+        self._probe = Probe(post.channel, self.condition)
         self._poster = Poster(
             post=post, outbox=outbox, condition=self.condition, window=self._window, clock=clock, random=random
         )
@@ -85,7 +86,7 @@ class Worker:
 
     def offer(self, deliveries: list[Delivery]) -> None:
         """Take new deliveries as they were written."""
-        if self._queue.offer(deliveries):
+        if self._queue.offer(deliveries) and not self._probe.is_due:
             self._start_what_may()
         else:
             self._wake.set()
@@ -98,20 +99,16 @@ class Worker:
     async def run(self) -> None:
         """Deliver until told to stop."""
         while not self._stopping:
-            self._turned_at = self._clock.monotonic()
+            self._pulse.turned()
             self._wake.clear()
             await self._load()
+            await self._probe.make(is_idle=not self._queue.more and not self._lanes)
             self._start_what_may()
             await self._wait()
 
     def stuck(self) -> str:
         """Say in what the worker is stuck, for whoever watches the bridge; empty where it is not."""
-        now = self._clock.monotonic()
-        if not self._stopping and now - self._turned_at > STUCK_SECONDS:
-            return f"the worker has not turned for {round(now - self._turned_at)} s"
-        if self._tasks and now - self._moved_at > STUCK_ATTEMPT_SECONDS:
-            return f"a call has been under way for {round(now - self._moved_at)} s"
-        return ""
+        return self._pulse.stuck(turns=not self._stopping, is_busy=bool(self._tasks))
 
     def renew(self, post: Post) -> None:
         """Work by these words on the same channel from the next attempt on."""
@@ -155,7 +152,7 @@ class Worker:
 
     def _next(self) -> Delivery | None:
         """Take the next delivery that may be attempted now."""
-        if self._stopping or self._queue.stale or len(self._settling) >= self._limit:
+        if self._stopping or self._queue.stale or self._probe.is_due or len(self._settling) >= self._limit:
             return None
         if self.condition.hands_over:
             return self._lanes.take(self._clock.now())
@@ -170,7 +167,7 @@ class Worker:
     async def _carry(self, delivery: Delivery | None) -> None:
         """Attempt one delivery after another, as long as there are any."""
         while delivery is not None:
-            self._moved_at = self._clock.monotonic()
+            self._pulse.moved()
             await self._attempt(delivery)
             if self._queue.wants_more:
                 self._wake.set()

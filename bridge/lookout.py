@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from bridge.clock import Clock
 from bridge.delivery import Worker
 from bridge.store import Queue, Queues, StoreError, Writer
-from bridge.trouble import Reporter, Trouble
+from bridge.trouble import Trouble
+from bridge.troubles import Troubles
 
 LOOK_SECONDS = 1.0  # at the store
 QUEUES_EVERY = 30  # looks at the store
@@ -18,7 +19,7 @@ async def look_out(
     writer: Writer,
     queues: Callable[[], Awaitable[Queues]],
     workers: Mapping[str, Worker],
-    reporter: Reporter,
+    troubles: Troubles,
     clock: Clock,
 ) -> None:
     """Look now and then, until cancelled."""
@@ -26,28 +27,28 @@ async def look_out(
     while True:
         await clock.sleep(LOOK_SECONDS)
         if writer.trouble:
-            reporter.trouble(Trouble.STORE_FAILING, words=writer.trouble)
+            troubles.trouble(Trouble.STORE_FAILING, words=writer.trouble)
         else:
-            reporter.over(Trouble.STORE_FAILING)
+            troubles.over(Trouble.STORE_FAILING)
         looks += 1
         if looks % QUEUES_EVERY == 0:
-            await _look_at_queues(queues, workers, reporter, clock)
+            await _look_at_queues(queues, workers, troubles, clock)
 
 
 async def _look_at_queues(
-    queues: Callable[[], Awaitable[Queues]], workers: Mapping[str, Worker], reporter: Reporter, clock: Clock
+    queues: Callable[[], Awaitable[Queues]], workers: Mapping[str, Worker], troubles: Troubles, clock: Clock
 ) -> None:
     try:
         found = await queues()
     except StoreError:
         return
-    for name in [*workers, *(found.keys() - workers.keys())]:
+    for name in {**workers, **found, **dict.fromkeys(troubles.abouts(Trouble.QUEUE_OLD))}:
         queue = found.get(name)
         broken = name in workers and workers[name].condition.is_broken  # said already, and the older trouble
         if is_too_old(queue, clock.now()) and not broken:
-            reporter.trouble(Trouble.QUEUE_OLD, name, words_of(queue, clock.now(), is_known=name in workers))
+            troubles.trouble(Trouble.QUEUE_OLD, name, words_of(queue, clock.now(), is_known=name in workers))
         elif broken or is_at_ease(queue, clock.now()):
-            reporter.over(Trouble.QUEUE_OLD, name)
+            troubles.over(Trouble.QUEUE_OLD, name)
 
 
 def is_too_old(queue: Queue | None, now: datetime) -> bool:

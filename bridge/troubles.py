@@ -86,9 +86,14 @@ class Troubles:
     def begin(self, channels: Container[str]) -> None:
         """Begin to serve: what is of a channel that the config has no more is over, and the config was read."""
         for trouble, about in list(self._lasting):
-            if trouble in own.OF_CHANNELS and about not in channels:
+            # what waits for a channel that is gone may be too old all the same: whoever looks at queues says so
+            if trouble in own.OF_CHANNELS and trouble is not Trouble.QUEUE_OLD and about not in channels:
                 self.over(trouble, about)
         self.over(Trouble.RELOAD_FAILED)
+
+    def abouts(self, trouble: Trouble) -> list[str]:
+        """Give what a trouble that lasts is about."""
+        return [one.about for one in self._lasting.values() if one.trouble is trouble and one.ended_at is None]
 
     @property
     def lasting(self) -> list[Mapping[str, Any]]:

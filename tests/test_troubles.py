@@ -17,6 +17,7 @@ from tests.fakes.virtual import START, virtual
 
 BROKEN = a_verdict(Answer.BROKEN)
 DAY = 86400
+GONE = "DELETE FROM deliveries WHERE channel = 'ops'"
 OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
 CONFIG = """
 server: {auth: off}
@@ -105,6 +106,12 @@ async def test_what_was_open_of_a_channel_that_the_config_has_no_more_recovers(t
         await spine.settle(600)
         assert own(spine)[2:] == ["triggered queue_old ops"]
         assert spine.troubles.lasting[0]["reason"].endswith("; the config has no such channel")
+    async with a_spine(tmp_path, without, clock, change=scripted(clock, {"here": here}), own_alarms=True) as spine:
+        await spine.settle(600)
+        assert own(spine)[2:] == ["triggered queue_old ops"]
+        await spine.writer.do(lambda connection: connection.exec_driver_sql(GONE).close())
+        await spine.settle(60)
+        assert own(spine)[3:] == ["recovered queue_old ops"]
 
 
 THREE = """

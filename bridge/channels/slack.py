@@ -21,11 +21,14 @@ from bridge.channels.kind import Kind, Tools
 from bridge.channels.line import Line, unusable
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
 from bridge.channels.slack_webhook import arguments_of, not_slack
-from bridge.message import Answer, Call, Receipt, Step, Verdict
+from bridge.clock import EPOCH
+from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
 from bridge.settings import OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
 
 POST = "chat.postMessage"
 UPDATE = "chat.update"
+ASK = "auth.test"
+ASKING = Call(step=Step.POST, message=Message(text="", plain=""), delivery_id="", sent_at=EPOCH)  # as it is judged
 UPDATABLE = ("text", "blocks", "attachments", "metadata")  # what chat.update takes of a message's arguments
 # What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
 UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
@@ -85,11 +88,17 @@ class Slack:
         """Make the call's step and judge the answer."""
         if call.step is not Step.POST and call.receipt is None:
             return Verdict(answer=Answer.GONE, said="there is no message to update or answer")
+        return await self._made(*method_of(call, self._settings.channel), call)
+
+    async def ask(self) -> Verdict:
+        """Ask whether the token is taken, without posting; of the channel that says nothing."""
+        return await self._made(ASK, {}, ASKING)
+
+    async def _made(self, method: str, arguments: dict[str, Any], call: Call) -> Verdict:
         try:
             client = self._open()
         except ValueError as error:
             return unusable(error)
-        method, arguments = method_of(call, self._settings.channel)
         writing = Writing()
         try:
             answer = await client.api_call(method, json=arguments)
