@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "bridge.commands.explain:explain",
     "replay": "bridge.commands.replay:replay",
     "close": "bridge.commands.close:close",
+    "test-channel": "bridge.commands.try_channel:try_channel",
 }
 
 

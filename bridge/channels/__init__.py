@@ -1,8 +1,11 @@
 """The kinds of channels: one file, one template set, one line here, one page in `docs/channels`, one test file."""
 
-from bridge.channels import slack, slack_webhook, terminal, webhook
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from bridge.channels import slack, slack_identity, slack_webhook, terminal, webhook
 from bridge.channels.http import HttpSettings, open_session
-from bridge.channels.kind import Channel, Kind, Tools
+from bridge.channels.kind import Channel, Introduction, Kind, Tools
 from bridge.channels.mark import mark_of
 
 KINDS: dict[str, Kind] = {
@@ -12,4 +15,16 @@ KINDS: dict[str, Kind] = {
     "slack": slack.KIND,
 }
 
-__all__ = ["KINDS", "Channel", "HttpSettings", "Kind", "Tools", "mark_of", "open_session"]
+INTRODUCTIONS: Mapping[str, Callable[[Any, Tools], Awaitable[Introduction]]] = {"slack": slack_identity.introduce}
+
+__all__ = [
+    "INTRODUCTIONS",
+    "KINDS",
+    "Channel",
+    "HttpSettings",
+    "Introduction",
+    "Kind",
+    "Tools",
+    "mark_of",
+    "open_session",
+]

@@ -43,6 +43,14 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Introduction:
+    """What a platform says of who posts there; `problem`: why it does not, and no message would be taken."""
+
+    lines: tuple[str, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """A type of channel, as `type:` in the config names it."""
 

@@ -117,6 +117,7 @@ class FakeSlack:
         self.channels = {OPS: Conversation(id=OPS, name="ops"), "C00000DBA": Conversation(id="C00000DBA", name="dba")}
         self.hooks = {HOOK: OPS}
         self.tokens = {token}
+        self.scopes = ["chat:write"]
         self.port = 0
         self._clock, self._paced = clock, paced
         self._buckets: dict[tuple[str, str], Bucket] = {}
@@ -154,7 +155,10 @@ class FakeSlack:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method, arguments = request.match_info["method"], await _arguments(request)
-        return await self._answer(request, method, arguments, lambda: self._do(request, method, arguments), _said)
+        answer = await self._answer(request, method, arguments, lambda: self._do(request, method, arguments), _said)
+        if isinstance(answer, web.Response):
+            answer.headers["X-OAuth-Scopes"] = ",".join(self.scopes)
+        return answer
 
     def _do(self, request: web.Request, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self._check_token(request)
@@ -164,7 +168,19 @@ class FakeSlack:
             case "chat.update":
                 return self._update(arguments)
             case "auth.test":
-                return {"user_id": "U0000BRIDGE", "bot_id": BOT, "team_id": "T00000001"}
+                return {
+                    "url": "https://example.slack.com/",
+                    "team": "Example",
+                    "team_id": "T00000001",
+                    "user": "alarm-bridge",
+                    "user_id": "U0000BRIDGE",
+                    "bot_id": BOT,
+                }
+            case "conversations.info":
+                if "channels:read" not in self.scopes:
+                    raise RefusedError("missing_scope")
+                found = self._channel(arguments.get("channel"), by_name=False)
+                return {"channel": {"id": found.id, "name": found.name, "is_member": True}}
             case _:
                 raise RefusedError("unknown_method")
 

@@ -1,0 +1,75 @@
+"""Who the bot of a token is: the workspace, the bot, and what its scopes allow (auth.test, 2026)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bridge.channels.answers import FAILURES
+from bridge.channels.kind import Introduction, Tools
+from bridge.channels.line import Line
+from bridge.channels.slack import UNREADABLE, SlackSettings, open_client
+
+NEEDED = "chat:write"
+TO_LOOK = {"C": "channels:read", "G": "groups:read"}  # by the first letter of a conversation's id
+
+
+async def introduce(settings: SlackSettings, tools: Tools) -> Introduction:
+    """Ask Slack who the token's bot is, and whether it is in the channel, as far as its scopes allow."""
+    line = Line(settings, tools)
+    try:
+        client = open_client(settings, line)
+        answer = await client.api_call("auth.test")
+        scopes = _scopes(answer.headers)
+        lines = [_who(answer.data if isinstance(answer.data, Mapping) else {}), _may_write(scopes)]
+        lines.append(await _membership(client, settings.channel, scopes))
+        return Introduction(lines=tuple(line.clean(text) for text in lines if text))
+    except SlackApiError as error:
+        code = error.response.get("error") if isinstance(error.response.data, Mapping) else ""
+        return Introduction(lines=(), problem=line.clean(f"auth.test: {code or 'an answer that is not Slack’s'}"))
+    except (*UNREADABLE, *FAILURES) as error:
+        return Introduction(lines=(), problem=line.clean(f"auth.test: {str(error) or type(error).__name__}"))
+    finally:
+        await line.close()
+
+
+def _who(data: Mapping[str, Any]) -> str:
+    team = data.get("team") or data.get("team_id") or "unnamed"
+    place = f" ({data['url']})" if data.get("url") else ""
+    return f"workspace {team}{place}, bot {data.get('user') or data.get('user_id') or 'unnamed'}"
+
+
+def _scopes(headers: Mapping[str, Any]) -> frozenset[str] | None:
+    """Read the token's scopes; None where Slack does not tell."""
+    given = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), None)
+    if given is None:
+        return None
+    text = ",".join(given) if isinstance(given, list) else str(given)
+    return frozenset(scope.strip() for scope in text.split(",") if scope.strip())
+
+
+def _may_write(scopes: frozenset[str] | None) -> str:
+    if scopes is None:
+        return "scopes: Slack does not name them"
+    if NEEDED not in scopes:
+        return f"scopes: {NEEDED} is missing: add it under OAuth & Permissions and install the app again"
+    return f"scopes: {NEEDED} is there"
+
+
+async def _membership(client: Any, channel: str, scopes: frozenset[str] | None) -> str:
+    """Say whether the bot is in the channel: of an id alone that can be asked, and with a scope alone."""
+    unchecked = f"whether the bot is in {channel} was not checked"
+    wanted = TO_LOOK.get(channel[:1])
+    if wanted is None or channel.startswith("#"):
+        return f"{unchecked}: Slack is asked by id alone (C0123456789), and this is a name"
+    if scopes is not None and wanted not in scopes:
+        return f"{unchecked}: the scope {wanted} is missing, which nothing else needs"
+    try:
+        answer = await client.api_call("conversations.info", data={"channel": channel})
+    except SlackApiError as error:
+        return f"{unchecked}: {error.response.get('error')}"
+    found = answer.data.get("channel") if isinstance(answer.data, Mapping) else None
+    if not isinstance(found, Mapping):
+        return f"{unchecked}: Slack does not say"
+    name = found.get("name") or channel
+    return f"the bot is in #{name}" if found.get("is_member") else f"the bot is not in #{name}: /invite it there"
