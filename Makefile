@@ -21,7 +21,7 @@ run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
 	@exec $(BIN)/alarm-bridge serve -c $(CONFIG)
 
 test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 judge: $(DEVELOPS) $(JUDGES)  ## all hostile values in all fields of Slack's messages; `make test` takes a tenth
 	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py $(ARGS)
