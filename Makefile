@@ -23,8 +23,8 @@ run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
 test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
 	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-judge: $(DEVELOPS) $(JUDGES)  ## all hostile values in all fields of Slack's messages; `make test` takes a tenth
-	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py $(ARGS)
+judge: $(DEVELOPS) $(JUDGES)  ## Slack's messages with every hostile value and every life; `make test` takes a part
+	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py tests/test_slack_life_table.py $(ARGS)
 
 pictures: $(DEVELOPS)  ## photograph Slack's messages into docs/pictures (needs chromium, Noto's CJK and emoji fonts, pngquant)
 	@$(BIN)/python -m tests.pictures.draw
