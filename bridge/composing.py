@@ -3,7 +3,8 @@
 The message is made when it is sent: a template mended today mends what is still waiting.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -13,14 +14,16 @@ import structlog
 from bridge import sources
 from bridge.alarm import Alarm, State, Status
 from bridge.channels import KINDS
+from bridge.digesting import is_urgent
 from bridge.episode import Event
-from bridge.message import Delivery, Message
-from bridge.rendering import ChannelView, Renderer, RouteView, Telling
+from bridge.message import Delivery, Digest, Message
+from bridge.rendering import ChannelView, Renderer, RouteView, Summary, Telling
 from bridge.routing import Route, Routes
 from bridge.settings import ChannelSettings, Mentions
 from bridge.sources import own
 
 ROUTE_VIEWS = 1024  # kept, of routes and states
+CALM = (State.TRIGGERED, "", "")  # what is urgent then is so by its route
 
 log = structlog.get_logger()
 
@@ -45,9 +48,9 @@ def composer(
     def route_of(route: str, state: State) -> RouteView:
         return route_view(routes.named(route), mention, state)
 
-    def compose(delivery: Delivery) -> Message:
+    def telling_of(delivery: Delivery) -> Telling:
         event = delivery.event
-        telling = Telling(
+        return Telling(
             event=event,
             alarm=delivery.alarm or alarm_of(delivery.body or b"", event, channel.language),
             body=delivery.body or b"",
@@ -58,6 +61,12 @@ def composer(
             together=delivery.together,
             instead_of=delivery.instead_of,
         )
+
+    def compose(delivery: Delivery) -> Message:
+        event, telling = delivery.event, telling_of(delivery)
+        if digest := delivery.digest:
+            whom = [name for one in digest.counts for name in route_of(one.route, one.state).mention]
+            telling = of_digest(telling, digest, [telling_of(one) for one in digest.worst], whom)
         message = renderer.render(telling)
         if event.state in failing and not message.problem:
             failing.discard(event.state)
@@ -69,6 +78,35 @@ def composer(
         return message
 
     return compose
+
+
+def of_digest(telling: Telling, digest: Digest, worst: Iterable[Telling], whom: Iterable[str]) -> Telling:
+    """Give the telling of a digest, which mentions everybody once."""
+    return replace(
+        telling,
+        alarm=no_alarm(telling.event),
+        route=RouteView(mention=tuple(dict.fromkeys(whom))),
+        digest=Summary(counts=digest.counts, worst=tuple(worst)),
+    )
+
+
+class ByRoute:
+    """Says what goes first in one channel: what mentions somebody there, and what is serious or called urgent."""
+
+    def __init__(self, routes: Routes, mention: Mentions) -> None:
+        self._routes = routes
+        self._mention = mention
+        self._judged = lru_cache(ROUTE_VIEWS)(self._judge)
+        self.routes = tuple(name for name in ("", *(route.name for route in routes.all)) if self._judged(name, *CALM))
+
+    def __call__(self, route: str, state: State, severity: str, kind: str) -> bool:
+        """Say whether an event that goes through a route is urgent."""
+        return self._judged(route, state, severity, kind)
+
+    def _judge(self, name: str, state: State, severity: str, kind: str) -> bool:
+        route = self._routes.named(name)
+        mentions = bool(route_view(route, self._mention, state).mention)
+        return is_urgent(state, severity, kind, mentions=mentions, route_says_so=route is not None and route.urgent)
 
 
 def channel_view(name: str, settings: ChannelSettings, language: str, timezone: ZoneInfo) -> ChannelView:
@@ -112,3 +150,8 @@ def alarm_of(body: bytes, event: Event, language: str) -> Alarm:
         kind="",
         details={"problem": reading.problem_zh if language == "zh" else reading.problem},
     )
+
+
+def no_alarm(event: Event) -> Alarm:
+    """Give the alarm of an event that is of none, such as a digest."""
+    return Alarm(status=Status.STATELESS, received_at=event.received_at, occurred_at=event.occurred_at, kind="")

@@ -26,6 +26,7 @@ from bridge.pulse import Pulse
 from bridge.queue import Queue
 from bridge.settling import Settling
 from bridge.store import ChannelState, Result, StoreError
+from bridge.storm import Storm
 from bridge.trouble import Reporter, Silent
 
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
@@ -52,11 +53,9 @@ class Worker:
         reporter: Reporter | None = None,
     ) -> None:
         self.post = post
-        self._outbox = outbox
-        self._clock = clock
-        self._metrics = metrics
-        self._reporter = reporter or Silent()
-        self._queue = Queue(partial(outbox.waiting, post.name), clock)
+        self._clock, self._metrics, self._reporter = clock, metrics, reporter or Silent()
+        self._storm = Storm(post, outbox, clock=clock, metrics=metrics, reporter=self._reporter)
+        self._queue = Queue(partial(outbox.waiting, post.name), clock, self._storm.is_urgent if post.chat else None)
         self._lanes = self._queue.lanes
         self._window = Window(1, 1) if post.one_by_one else Window()
         self._spacing = Spacing(post.rate)
@@ -81,7 +80,7 @@ class Worker:
 
     def wake(self) -> None:
         """Say that there is new work on disk."""
-        self._queue.more = True
+        self._queue.news()
         self._wake.set()
 
     def offer(self, deliveries: list[Delivery]) -> None:
@@ -101,6 +100,7 @@ class Worker:
         while not self._stopping:
             self._pulse.turned()
             self._wake.clear()
+            await self._storm.look_where_due(self._queue, self.condition, is_idle=not (self._tasks or self._settling))
             await self._load()
             await self._probe.make(is_idle=not self._queue.more and not self._lanes)
             self._start_what_may()
@@ -112,7 +112,7 @@ class Worker:
 
     def renew(self, post: Post) -> None:
         """Work by these words on the same channel from the next attempt on."""
-        self.post = post
+        self.post = self._storm.post = post
         self._poster = replace(self._poster, post=post)
 
     def end(self) -> None:
@@ -159,10 +159,12 @@ class Worker:
         monotonic = self._clock.monotonic()
         if self.condition.pause_seconds() > 0 or self._spacing.wait_seconds(monotonic) > 0:
             return None
-        delivery = self._lanes.take(self._clock.now(), oldest=self.condition.is_broken)
-        if delivery is not None:
+        if self._storm.seconds_to_look(self._queue) == 0:
+            self._wake.set()
+        elif delivery := self._lanes.take(self._clock.now(), oldest=self.condition.is_broken):
             self._spacing.take(monotonic)
-        return delivery
+            return delivery
+        return None
 
     async def _carry(self, delivery: Delivery | None) -> None:
         """Attempt one delivery after another, as long as there are any."""
@@ -182,6 +184,7 @@ class Worker:
             self._lanes.hold(delivery, self._clock.now())
             return
         report(result, self._metrics, self._reporter)
+        self._storm.note(result)
         if result.state is DeliveryState.DEAD:
             self.condition.bury(as_stored(result))
         for letter in self.condition.pardoned():
@@ -212,6 +215,7 @@ class Worker:
         else:
             self._lanes.drop(other.delivery for other in result.also)
             self._lanes.done(result.delivery, self._clock.now())
+            self._queue.stale |= result.dissolves
         self._start_what_may()
         if not self._tasks or self._lanes.next_due() is not None:
             self._wake.set()
@@ -235,13 +239,11 @@ class Worker:
         """Wait for new work, the end of an attempt, or a time that somebody waits for."""
         waits = [LONGEST_WAIT_SECONDS]
         if not (self._is_full or self._queue.stale):
-            pause = self.condition.pause_seconds()
-            if self._lanes.has_ready:
-                waits.append(max(pause, self._spacing.wait_seconds(self._clock.monotonic())))
-            if (due := self._lanes.next_due()) is not None:
-                waits.append(max((due - self._clock.now()).total_seconds(), pause))
+            spacing = self._spacing.wait_seconds(self._clock.monotonic())
+            work = self._lanes.seconds_to_next(self._clock.now(), spacing)
+            waits.append(max(self.condition.pause_seconds(), min(work, self._storm.seconds_to_look(self._queue))))
         try:
             async with asyncio.timeout(max(min(waits), SHORTEST_WAIT_SECONDS)):
                 await self._wake.wait()
         except TimeoutError:
-            self._queue.more = True  # a look at the disk as well: a page that could not be read is not forgotten
+            self._queue.news()  # a look at the disk as well: a page that could not be read is not forgotten

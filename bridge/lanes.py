@@ -3,14 +3,15 @@
 An alarm's deliveries are a lane. The first of a lane is ready, held until a time, or under way; what
 is behind it waits for it. Among lanes the oldest goes first, by turns of those never tried and those
 tried before: a few alarms that the platform will not have must not starve the others, nor the others
-them.
+them. What is urgent goes first, the first time.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
+from math import inf
 from operator import attrgetter
 
 from bridge.message import Delivery
@@ -19,9 +20,11 @@ from bridge.message import Delivery
 class Lanes:
     """What a worker has in memory of its channel's queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, urgent: Callable[[Delivery], bool] | None = None) -> None:
+        self._urgent = urgent
         self._lanes: dict[str, deque[Delivery]] = {}
-        self._fresh: list[tuple[int, str]] = []  # heap of (delivery id, key): ready, and never tried
+        self._first: list[tuple[int, str]] = []  # heap of (delivery id, key): ready, urgent, and never tried
+        self._fresh: list[tuple[int, str]] = []  # the same: ready, and never tried
         self._again: list[tuple[int, str]] = []  # the same: ready, and tried before
         self._took_fresh = False
         self._held: list[tuple[datetime, int, str]] = []  # heap of (due, delivery id, key)
@@ -50,8 +53,11 @@ class Lanes:
         """Take the next delivery that is due, or the oldest; its alarm is under way until `done` or `hold`."""
         while self._held and self._held[0][0] <= now:
             self._make_ready(self._lanes[heapq.heappop(self._held)[2]][0])
-        self._took_fresh = self._is_fresh_ones_turn(oldest=oldest)
-        ready = self._fresh if self._took_fresh else self._again
+        ready = self._first
+        if oldest or not ready:
+            self._took_fresh = self._is_fresh_ones_turn(oldest=oldest)
+            others = self._fresh if self._took_fresh else self._again
+            ready = min(filter(None, (ready, others)), default=ready)
         if not ready:
             return None
         key = heapq.heappop(ready)[1]
@@ -83,6 +89,7 @@ class Lanes:
         self._lanes.clear()
         self._ids.clear()
         self._held.clear()
+        self._first.clear()
         self._fresh.clear()
         self._again.clear()
         self._under_way.clear()
@@ -119,15 +126,20 @@ class Lanes:
         """Give when the first held delivery is due; None where none is held."""
         return self._held[0][0] if self._held else None
 
+    def seconds_to_next(self, now: datetime, spacing: float) -> float:
+        """Give in how long one could be taken; `spacing` is the wait of one that is ready. Infinity where none is."""
+        due = (self._held[0][0] - now).total_seconds() if self._held else inf
+        return min(due, spacing) if self.has_ready else due
+
     @property
     def has_ready(self) -> bool:
         """Whether one could be taken now."""
-        return bool(self._fresh or self._again)
+        return bool(self._first or self._fresh or self._again)
 
     @property
     def ready(self) -> int:
         """How many could be taken now."""
-        return len(self._fresh) + len(self._again)
+        return len(self._first) + len(self._fresh) + len(self._again)
 
     def _put(self, delivery: Delivery, now: datetime) -> None:
         if delivery.due_at > now:
@@ -136,4 +148,7 @@ class Lanes:
             self._make_ready(delivery)
 
     def _make_ready(self, delivery: Delivery) -> None:
-        heapq.heappush(self._again if delivery.attempts else self._fresh, (delivery.id, delivery.event.key))
+        ready = self._again if delivery.attempts else self._fresh
+        if not delivery.attempts and self._urgent is not None and self._urgent(delivery):
+            ready = self._first
+        heapq.heappush(ready, (delivery.id, delivery.event.key))

@@ -1,4 +1,4 @@
-"""Which of a chat's waiting events become one message. Pure.
+"""Which waiting deliveries of one alarm become one message. Pure; `digesting` is about many alarms.
 
 | waits                                   | becomes                                        |
 | two updates of one message              | the newest; the other is superseded            |
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bridge.alarm import State
-from bridge.message import Delivery, Step
+from bridge.message import Delivery, Receipt, Step
 
 LOUD = frozenset({State.TRIGGERED, State.ESCALATED})
+ANSWERS = frozenset({Step.THREAD, Step.BROADCAST})
 
 
 def newer_update(delivery: Delivery, behind: Iterable[Delivery]) -> Delivery | None:
@@ -49,3 +50,17 @@ def together(delivery: Delivery, others: Sequence[Delivery]) -> Delivery:
     """Give the delivery that tells a trigger and what was `told_with` it: the recovery, in the trigger's place."""
     last = others[-1]
     return replace(delivery, event=last.event, body=last.body, alarm=last.alarm, together=True)
+
+
+def in_place_of(delivery: Delivery, receipt: Receipt, behind: Iterable[Delivery]) -> tuple[Step, Receipt | None, str]:
+    """Give the step, and the message it is made on, for an alarm that a digest told of: the digest is never changed.
+
+    The third says why nothing is to be sent, where that is so.
+    """
+    event = delivery.event
+    if delivery.step is not Step.UPDATE:
+        return (Step.POST, None, "") if event.state is State.ESCALATED else (delivery.step, receipt, "")
+    is_answered = any(one.event.id == event.id and one.step in ANSWERS for one in behind)
+    if is_answered or not event.state.ends or event.state is State.REPLACED:
+        return delivery.step, None, "a digest told of it, and a digest is never changed"
+    return Step.THREAD, receipt, ""

@@ -28,6 +28,7 @@ class DeliveryState(StrEnum):
     BEGUN = "begun"  # a step that is not idempotent was about to be made: without a result it is ambiguous
     SENT = "sent"
     SUPERSEDED = "superseded"  # another delivery says it already
+    DIGESTED = "digested"  # a digest tells of it
     MOVED = "moved"  # a fallback channel has it now
     DEAD = "dead"  # a dead letter
 
@@ -51,6 +52,26 @@ class Delivery:
     body: bytes | None = None  # the callback's own; None: on disk
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
+    digest: "Digest | None" = None  # what a digest tells, read when it is sent
+
+
+@record
+class Count:
+    """So many alarms of a policy, told through a route, are in this state."""
+
+    policy: str  # its name and id, else what it watches
+    state: State
+    route: str = ""
+    severity: str = ""
+    alarms: int
+
+
+@record
+class Digest:
+    """What one message tells of many alarms: each counted once, in its newest state, and the worst in full."""
+
+    counts: tuple[Count, ...]
+    worst: tuple[Delivery, ...]
 
 
 @record

@@ -96,9 +96,9 @@ class Metrics(Collector):
         """Note how many alarms are open."""
         self._alarms_open = count
 
-    def delivery(self, channel: str, outcome: str) -> None:
+    def delivery(self, channel: str, outcome: str, count: int = 1) -> None:
         """Count what became of a delivery, or of one attempt at it."""
-        self._deliveries[channel, outcome] += 1
+        self._deliveries[channel, outcome] += count
 
     def delivered(self, channel: str, seconds: float) -> None:
         """Note how long a message took from its callback stored to the platform's yes."""

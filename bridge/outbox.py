@@ -1,14 +1,16 @@
 """The store as the workers see it: reads in a thread of their own, writes through the one writer."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.message import Delivery
-from bridge.store import ChannelState, Queues, Result, StoreUnavailable, Told, Writer
+from bridge.message import Delivery, Digest
+from bridge.store import ChannelState, Merged, Merging, Queues, Result, StoreUnavailable, Told, Writer
+from bridge.store.digests import merge
 
 
 class StoreOutbox:
@@ -33,6 +35,21 @@ class StoreOutbox:
         """Say whether an episode is over of which the channel never had the trigger; raise StoreUnavailable."""
         over: bool = await self._read(self.store.over_unheard, episode_id, channel)
         return over
+
+    async def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:
+        """Read what a digest tells; raise StoreUnavailable."""
+        digest: Digest = await self._read(self.store.digest, event_id, urgent_routes)
+        return digest
+
+    async def answered(self, event_id: int, channel: str) -> Told | None:
+        """Read the message that a digest answers; raise StoreUnavailable."""
+        told: Told | None = await self._read(self.store.answered, event_id, channel)
+        return told
+
+    async def merge(self, merging: Merging) -> Merged:
+        """Merge a batch of what waits for a chat; raise StoreUnavailable."""
+        merged: Merged = await self._writer.do(partial(merge, merging=merging, ids=self.store.ids))
+        return merged
 
     async def queues(self) -> Queues:
         """Count what waits for each channel, and since when; raise StoreUnavailable."""

@@ -13,10 +13,11 @@ from bridge.addressees import Addressees, ChannelPlan
 from bridge.alarm import State
 from bridge.channels import KINDS, Tools, mark_of
 from bridge.clock import Clock
-from bridge.composing import channel_view, composer
+from bridge.composing import ByRoute, channel_view, composer
 from bridge.config import Config
 from bridge.crew import Crew
 from bridge.intake import Intake
+from bridge.message import Step
 from bridge.metrics import Metrics
 from bridge.posting import Post
 from bridge.rendering import Renderer
@@ -95,9 +96,10 @@ class Parts:
                 now=self.clock.now,
                 failing=self.failing[name],
             )
+            urgency = ByRoute(config.routes, settings.mention)
             before = self.crew.posts.get(name)
             if before is not None and before.mark == mark:
-                posts[name] = replace(before, render=render)
+                posts[name] = replace(before, render=render, urgency=urgency)
                 continue
             posts[name] = Post(
                 name=name,
@@ -110,6 +112,9 @@ class Parts:
                 give_up_after=settings.give_up_after,
                 fallback=settings.fallback,
                 mark=mark,
+                digest_over=settings.digest_over if kind.chat else 0,
+                threads=Step.THREAD in kind.steps,
+                urgency=urgency,
             )
         return posts
 

@@ -1,6 +1,6 @@
 """One attempt at a delivery: aim, begin, render, post, and what follows from the verdict."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -8,16 +8,17 @@ from typing import Protocol
 
 import structlog
 
+from bridge.alarm import State
 from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended, is_about, over_unheard
 from bridge.channels import Channel
 from bridge.clock import Clock
 from bridge.condition import Condition
-from bridge.merging import newer_update, together, told_with
-from bridge.message import Answer, Delivery, DeliveryState, Message, Receipt, Step, Verdict
+from bridge.merging import in_place_of, newer_update, together, told_with
+from bridge.message import Answer, Delivery, DeliveryState, Digest, Message, Receipt, Step, Verdict
 from bridge.pace import Window
 from bridge.planning import is_no_news
 from bridge.retry import is_too_late, next_move
-from bridge.store import ChannelState, Result, StoreError, Told, handed_to
+from bridge.store import ChannelState, Merged, Merging, Result, StoreError, Told, handed_to
 
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
 
@@ -39,6 +40,18 @@ class Outbox(Protocol):
         """Say whether an episode is over of which the channel never had the trigger."""
         ...
 
+    async def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:
+        """Read what a digest tells."""
+        ...
+
+    async def answered(self, event_id: int, channel: str) -> Told | None:
+        """Read the message that a digest answers."""
+        ...
+
+    async def merge(self, merging: Merging) -> Merged:
+        """Merge a batch of what waits for a chat."""
+        ...
+
     async def begin(self, delivery_id: int) -> None:
         """Store that a step is about to be made."""
         ...
@@ -49,6 +62,16 @@ class Outbox(Protocol):
 
     async def keep(self, state: ChannelState) -> None:
         """Store the channel's pause."""
+        ...
+
+
+class Urgency(Protocol):
+    """Says what goes first."""
+
+    routes: tuple[str, ...]  # of which a trigger does
+
+    def __call__(self, route: str, state: State, severity: str, kind: str) -> bool:
+        """Say whether an event that goes through a route is urgent."""
         ...
 
 
@@ -66,6 +89,9 @@ class Post:
     give_up_after: timedelta
     fallback: str | None
     mark: str  # of the settings
+    digest_over: int  # events that may wait for a chat before they become a digest; 0: never
+    threads: bool  # it can answer a message
+    urgency: Urgency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +121,7 @@ class Poster:
             return await self._concluded(delivery, delivery.step, failed, "")
 
     async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
-        """Decide on, and make, the call that a delivery is."""
+        """Decide whether a delivery is to be made, and make it."""
         now, post = self.clock.now(), self.post
         if without := self._without_a_call(delivery, now):
             return without
@@ -103,12 +129,21 @@ class Poster:
             return await self._concluded(delivery, delivery.step, STOPPED, "")
         if post.chat and await self._is_over(delivery):
             return over_unheard(delivery, behind, now=now)
-        newer = newer_update(delivery, behind) if post.chat else None
+        return await self._make(delivery, behind)
+
+    async def _make(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
+        """Make the call, unless another one tells the same."""
+        now, post = self.clock.now(), self.post
         others = told_with(delivery, behind) if post.chat else ()
-        step, receipt, told = await self._aim(delivery, newer)
+        step, receipt, told = await self._aim(delivery, behind)
         if told:
             return ended(delivery, DeliveryState.SUPERSEDED, told, now=now)
         telling = together(delivery, others) if others else delivery
+        if delivery.event.state is State.DIGEST:
+            digest = await self.outbox.digest(delivery.event.id, post.urgency.routes)
+            if not digest.counts:
+                return ended(delivery, DeliveryState.SUPERSEDED, "nothing is left to tell", now=now)
+            telling = replace(delivery, digest=digest)
         message = post.render(telling)
         if not post.idempotent:
             await self.outbox.begin(delivery.id)
@@ -123,6 +158,9 @@ class Poster:
         post = self.post
         if self.condition.hands_over:
             to, why = post.fallback or "", self.condition.state.reason
+            if delivery.event.state is State.DIGEST:
+                note = f"what it would have told goes to {to}: {post.name} is broken"
+                return replace(ended(delivery, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
             if is_about(delivery, to):  # that one is not to be told: no circle
                 until = self.condition.state.paused_until
                 return replace(ended(delivery, DeliveryState.WAITING, f"not for {to}", now=now), due_at=until)
@@ -139,22 +177,32 @@ class Poster:
             return False
         return await self.outbox.over_unheard(delivery.event.episode_id, self.post.name)
 
-    async def _aim(self, delivery: Delivery, newer: Delivery | None) -> tuple[Step, Receipt | None, str]:
+    async def _aim(self, delivery: Delivery, behind: Sequence[Delivery]) -> tuple[Step, Receipt | None, str]:
         """Find the message to update or answer; without one a new one is posted, once an event.
 
         The third says why nothing is to be sent, where that is so.
         """
-        if newer is not None:
-            return delivery.step, None, f"a newer update waits: delivery {newer.id}"
         if delivery.step is Step.POST:
             return Step.POST, None, ""
-        told = await self.outbox.message(delivery.event.episode_id, self.post.name)
+        newer = newer_update(delivery, behind) if self.post.chat else None
+        if newer is not None:
+            return delivery.step, None, f"a newer update waits: delivery {newer.id}"
+        told = await self._told(delivery)
         if told is None:
             alone = is_no_news(delivery.event.state, delivery.event.kind)
             return Step.POST, None, "there is no message to update" if alone else ""
         if told.event_id == delivery.event.id:
             return Step.POST, None, "a new message tells it already"
+        if told.is_digest:
+            return in_place_of(delivery, told.receipt, behind)
         return delivery.step, told.receipt, ""
+
+    async def _told(self, delivery: Delivery) -> Told | None:
+        """Read the message that a delivery changes or answers."""
+        if delivery.event.state is State.DIGEST:
+            told = await self.outbox.answered(delivery.event.id, self.post.name)
+            return replace(told, is_digest=False) if told else None
+        return await self.outbox.message(delivery.event.episode_id, self.post.name)
 
     async def _concluded(self, delivery: Delivery, step: Step, verdict: Verdict, sent: str) -> Result:
         """Turn a verdict into what becomes of the delivery and of the channel."""

@@ -46,6 +46,7 @@ class RouteSettings(Record):
     continue_: bool = Field(default=False, alias="continue")  # go on with the routes below
     template: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # a set in `templates`
     repeat_interval: Duration | None = None  # at most one repeat message an alarm in that time
+    urgent: bool | None = None  # goes first in a storm
     mention: Mentions = Field(default_factory=dict)
     on_repeat: RepeatSteps | None = None  # unless given: the channel's
     on_recovered: RecoveredSteps | None = None
@@ -64,6 +65,7 @@ class Route:
     channels: tuple[str, ...] = ()
     template: str | None = None
     repeat_interval: timedelta | None = None
+    urgent: bool = False
     mention: Mapping[MentionState, tuple[str, ...]] = field(default_factory=dict)
     on_repeat: tuple[Step, ...] | None = None
     on_recovered: tuple[Step, ...] | None = None
@@ -168,6 +170,7 @@ def _compiled(settings: RouteSettings, place: int, parent: Route) -> Route:
         channels=parent.channels if settings.channels is None else settings.channels,
         template=settings.template or parent.template,
         repeat_interval=parent.repeat_interval if settings.repeat_interval is None else settings.repeat_interval,
+        urgent=parent.urgent if settings.urgent is None else settings.urgent,
         mention={**parent.mention, **settings.mention},
         on_repeat=parent.on_repeat if settings.on_repeat is None else settings.on_repeat,
         on_recovered=parent.on_recovered if settings.on_recovered is None else settings.on_recovered,

@@ -117,6 +117,12 @@ def _rate(value: object) -> Rate | None:
     return Rate(float(match[1]) / PER[match[2]])
 
 
+def _whole(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("must be a whole number such as 20; 0 is never")
+    return value
+
+
 def _timezone(value: object) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
@@ -130,6 +136,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(str)
 PositiveDuration = Annotated[timedelta, BeforeValidator(_positive_duration), PlainSerializer(str)]
 Size = Annotated[int, BeforeValidator(_size)]
 OptionalRate = Annotated[Rate | None, BeforeValidator(_rate)]
+DigestOver = Annotated[int, BeforeValidator(_whole)]
 Timezone = Annotated[ZoneInfo, BeforeValidator(_timezone), PlainSerializer(str)]
 Language = Literal["en", "zh"]
 
@@ -162,3 +169,4 @@ class ChannelSettings(Record):
     on_recovered: RecoveredSteps = (Step.POST,)
     mention: Mentions = Field(default_factory=dict)
     rate: OptionalRate = None
+    digest_over: DigestOver = 0  # waiting events that become one message in a chat; 0 is never

@@ -285,7 +285,9 @@ async def test_a_long_queue_is_read_page_by_page_and_told_once_and_in_order(tmp_
     async with a_spine(tmp_path, CHAT, clock, workers=False) as spine:
         for start in range(0, count, 150):
             await take(spine, *(of(number) for number in range(start, start + 150)))
-    async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel}, rate=None)) as spine:
+    async with a_spine(
+        tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel}, rate=None, digest_over=0)
+    ) as spine:
         await spine.settle(5)
         await take(spine, of(count))
         await spine.settle(5)
@@ -299,7 +301,9 @@ async def test_what_comes_while_much_waits_keeps_its_place(tmp_path, clock, monk
     monkeypatch.setattr(queue, "MOST_LOADED", 10)
     monkeypatch.setattr(queue, "PAGE", 4)
     channel = Scripted(clock, seconds=0.3)
-    async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel}, rate=None)) as spine:
+    async with a_spine(
+        tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel}, rate=None, digest_over=0)
+    ) as spine:
         for number in range(60):
             await spine.take(of(number))
             await spine.settle(0.1)
@@ -357,7 +361,7 @@ async def test_a_result_that_cannot_be_stored_is_not_sent_again_and_again(tmp_pa
     async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
         failing = asyncio.get_running_loop().create_future()
         failing.set_exception(StoreUnavailable("the store failed (LookupError)"))
-        monkeypatch.setattr(spine.workers["tickets"]._outbox, "finish", lambda _result: failing)
+        monkeypatch.setattr(spine.workers["tickets"]._poster.outbox, "finish", lambda _result: failing)
         await take(spine, of(1))
         await spine.settle(module.UNSTORED_SECONDS - 1)
         assert len(channel.calls) == 1

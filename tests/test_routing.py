@@ -261,7 +261,7 @@ def test_expressions_are_compiled_when_the_tree_is_made_and_never_again(monkeypa
         {"mention": {"digest": ["<!here>"]}},
         {"on_repeat": ["broadcast"]},
         {"template": "../etc"},
-        {"routes": [{"urgent": True}]},
+        {"urgent": "maybe"},
     ],
 )
 def test_a_route_with_a_mistake_is_refused(wrong):

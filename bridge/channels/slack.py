@@ -23,7 +23,7 @@ from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
 from bridge.channels.slack_webhook import arguments_of, not_slack
 from bridge.clock import EPOCH
 from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
-from bridge.settings import OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
+from bridge.settings import DigestOver, OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
 
 POST = "chat.postMessage"
 UPDATE = "chat.update"
@@ -69,6 +69,7 @@ class SlackSettings(HttpSettings):
     on_repeat: RepeatSteps = (Step.UPDATE,)
     on_recovered: RecoveredSteps = (Step.UPDATE, Step.THREAD)
     rate: OptionalRate = Rate(1.0)
+    digest_over: DigestOver = 20
 
     @property
     def address(self) -> URL:

@@ -16,7 +16,7 @@ from bridge.channels.kind import Kind, Tools
 from bridge.channels.line import Line, unusable
 from bridge.channels.slack_codes import WEBHOOK_CODES, meaning_of, verdict_of
 from bridge.message import Answer, Call, Message, Step, Verdict
-from bridge.settings import OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
+from bridge.settings import DigestOver, OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
 
 # What a template may say in a message. The rest is the channel's to say (channel, thread_ts), or would
 # let data mention people (link_names, parse).
@@ -52,6 +52,7 @@ class SlackWebhookSettings(HttpSettings):
     on_repeat: RepeatSteps = ()
     on_recovered: RecoveredSteps = (Step.POST,)
     rate: OptionalRate = Rate(1.0)
+    digest_over: DigestOver = 20
 
     @property
     def address(self) -> URL:

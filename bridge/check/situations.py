@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from bridge import samples, sources
 from bridge.alarm import Alarm, ReadingKind, State
 from bridge.episode import Event
+from bridge.message import Count
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)  # the samples are older than that
 STATES = (State.TRIGGERED, State.REPEAT, State.RECOVERED, State.ESCALATED, State.EXPIRED, State.CLOSED, State.REPLACED)
@@ -20,6 +21,7 @@ class Situation:
     body: bytes
     alarm: Alarm | None
     event: Event
+    digest: tuple[Count, ...] = ()  # what a digest counts, the sample being the worst
 
 
 def situations() -> Iterator[Situation]:
@@ -30,6 +32,17 @@ def situations() -> Iterator[Situation]:
         if reading.kind is not ReadingKind.VERIFICATION:
             events = _events(reading.alarm) if reading.alarm else _unrecognised()
             yield from (Situation(sample=name, body=body, alarm=reading.alarm, event=event) for event in events)
+        if reading.alarm:
+            yield Situation(
+                sample=name, body=body, alarm=reading.alarm, event=_event(State.DIGEST), digest=_counts(reading.alarm)
+            )
+
+
+def _counts(alarm: Alarm) -> tuple[Count, ...]:
+    """Count many alarms of more policies than are counted by name."""
+    own = Count(policy=alarm.policy_name or alarm.subject, state=State.TRIGGERED, alarms=9000)
+    others = (Count(policy=f"policy {number}", state=state, alarms=1) for number in range(30) for state in STATES)
+    return (own, *others)
 
 
 def _events(alarm: Alarm) -> Iterator[Event]:

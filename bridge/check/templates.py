@@ -2,21 +2,28 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bridge.alarm import State
 from bridge.check.files import shown
 from bridge.check.limits import refusal
 from bridge.check.situations import Situation, situations
 from bridge.check.uses import Use
-from bridge.composing import alarm_of
+from bridge.composing import alarm_of, of_digest
 from bridge.config import Problem
 from bridge.configuration.problems import did_you_mean
+from bridge.digesting import NAMED
+from bridge.message import Digest
 from bridge.rendering import Renderer, Telling, TemplateError, builtin_templates
+from bridge.rendering.digest import DigestView
 from bridge.rendering.draft import RunawayError
 from bridge.rendering.view import AlarmView
 
-NAMES = ("alarm", "state", "route", "channel", "delivery_id", "event_id", "callback")  # what a template is given
+# What a template is given.
+NAMES = ("alarm", "state", "route", "channel", "delivery_id", "event_id", "callback", "events", "digest")
+OF_CONFIG = ("name", "template", "links", "vars", "mention", "type")
+KNOWN = {"Alarm": AlarmView.names(), "Digest": DigestView.names(), "Policy": ["name", "alarms", "states"]}
 PLACE = re.compile(r"(.*?):(\d+): (.*)", re.DOTALL)
 
 
@@ -95,7 +102,7 @@ class _Trial:
 
 
 def _telling(use: Use, situation: Situation) -> Telling:
-    return Telling(
+    telling = Telling(
         event=situation.event,
         alarm=situation.alarm or alarm_of(situation.body, situation.event, use.channel.language),
         body=situation.body,
@@ -103,6 +110,10 @@ def _telling(use: Use, situation: Situation) -> Telling:
         channel=use.channel,
         route=use.route_view(situation.event.state),
     )
+    if not situation.digest:
+        return telling
+    worst = replace(telling, event=replace(situation.event, state=State.TRIGGERED))
+    return of_digest(telling, Digest(counts=situation.digest, worst=()), [worst] * NAMED, telling.route.mention)
 
 
 def _matters(telling: Telling) -> tuple[object, ...]:
@@ -124,7 +135,7 @@ def _in_words(words: str) -> str:
     """Name what is unknown as the template names it, with the nearest name there is."""
     missing = re.search(r"'[\w.]*?(\w+)View object' has no attribute '(\w+)'", words)
     if missing:
-        known = AlarmView.names() if missing[1] == "Alarm" else ("name", "template", "links", "vars", "mention", "type")
+        known = KNOWN.get(missing[1], OF_CONFIG)
         return f'{missing[1].lower()} has no "{missing[2]}"{did_you_mean(missing[2], known)}'
     undefined = re.search(r"'(\w+)' is undefined", words)
     if undefined:

@@ -6,8 +6,9 @@ On the hot path: no template, nothing compiled per call.
 from bridge.alarm import Alarm, State
 from bridge.episode import Event, short_id
 from bridge.rendering import advice
+from bridge.rendering.digest import DigestView
 from bridge.rendering.facts import dimension_pairs, duration, object_title, recovered_at, started_at
-from bridge.rendering.telling import Telling
+from bridge.rendering.telling import Summary, Telling
 from bridge.rendering.visible import visible
 from bridge.rendering.words import SEVERITIES, STATES, duration_words, time_words
 from bridge.sources.own import KIND
@@ -26,6 +27,7 @@ LABELS = {
         "together": "It triggered and recovered while this message waited.",
         "here": "Sent here", "instead": "instead of {}, which is broken: {}",
         "late": "Late", "happened": "happened at {}, waited {}",
+        "other_policies": "other policies", "worst": "The {} worst", "all": "What is open",
         "colon": ": ", "comma": ", ",
     },
     "zh": {
@@ -38,6 +40,7 @@ LABELS = {
         "together": "它在消息等待期间触发并已恢复。",
         "here": "发到这里", "instead": "因为 {} 通道故障：{}",
         "late": "延迟", "happened": "发生于 {}，等待了 {}",
+        "other_policies": "个其他策略", "worst": "最严重的 {} 个", "all": "查看全部未恢复告警",
         "colon": "：", "comma": "，",
     },
 }  # fmt: skip
@@ -50,6 +53,8 @@ def plain_text(telling: Telling) -> str:
     labels = LABELS[language]
     if event.state is State.UNRECOGNISED:
         return _unrecognised(telling, labels)
+    if telling.digest is not None:
+        return _digest(telling, telling.digest, labels)
     title = object_title(alarm)
     lines = [_first(telling, title), *_measured(alarm, labels)]
     if alarm.kind == KIND:
@@ -156,6 +161,30 @@ def _waited(telling: Telling, labels: dict[str, str]) -> list[str]:
 def _instead(telling: Telling, labels: dict[str, str]) -> str:
     """Say in whose place this channel is told, and why."""
     return f"{labels['here']}{labels['colon']}{labels['instead'].format(*telling.instead)}"
+
+
+def _digest(telling: Telling, summary: Summary, labels: dict[str, str]) -> str:
+    """Count the alarms by state and policy, and name the worst in a line each."""
+    language, colon = telling.channel.language, labels["colon"]
+    digest = DigestView(summary, language)
+    first = f"{STATES[language][State.DIGEST]} · {digest.count}{colon}{digest.states}"
+    lines = [first, *(f"{one.name}{colon}{one.states}" for one in digest.policies)]
+    if others := digest.other_policies:
+        lines.append(f"{others.name} {labels['other_policies']}{colon}{others.states}")
+    lines.append(f"{labels['all']}{colon}{digest.command}")
+    if digest.named < digest.alarms:
+        lines.append(labels["worst"].format(digest.named) + colon.strip())
+    lines.extend(_in_a_line(one) for one in summary.worst)
+    return "\n".join(map(visible, lines))
+
+
+def _in_a_line(telling: Telling) -> str:
+    alarm, event = telling.alarm, telling.event
+    value = f"{alarm.value} {alarm.unit}".strip() if alarm.value else ""
+    start = started_at(event, alarm)
+    when = time_words(start, telling.channel.timezone) if start else ""
+    parts = (_first(telling, object_title(alarm)), value, when, event.short_id)
+    return " · ".join(filter(None, parts))
 
 
 def _named(name: str, identity: str) -> str:

@@ -21,6 +21,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from bridge.message import Message
 from bridge.rendering.dialects import DIALECTS, Dialect
+from bridge.rendering.digest import DigestView
 from bridge.rendering.draft import DRAFT, Draft, Literal, Mention, Setting
 from bridge.rendering.envelope import callback_of, envelope
 from bridge.rendering.library import Library, builtin_templates
@@ -119,8 +120,11 @@ class Renderer:
 
 
 def _run(template: Template, telling: Telling, draft: Draft) -> str:
+    digest, language = telling.digest, telling.channel.language
+    events = [AlarmView(one) for one in digest.worst] if digest else ()
     context = template.new_context(
         {
+            **({"digest": DigestView(digest, language), "events": events} if digest else {}),
             "alarm": AlarmView(telling),
             "state": telling.event.state.value,
             "route": _route(telling.route),

@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
 from markupsafe import Markup
 
+from bridge.rendering.digest import DigestView, PolicyView
 from bridge.rendering.draft import DRAFT, MAX_DEPTH, RunawayError, template_text
 from bridge.rendering.filters import bound, filters, tests
 from bridge.rendering.rewriting import Rewriter
@@ -44,7 +45,13 @@ READABLE: tuple[tuple[type, frozenset[str]], ...] = (
     (Macro, frozenset({"arguments", "caller", "catch_kwargs", "catch_varargs", "name"})),
     (BlockReference, frozenset({"super"})),
 )  # fmt: skip
-VIEWS = (AlarmView, ChannelView, RouteView)  # whose public attributes may be read, and no method called
+VIEWS = (
+    AlarmView,
+    ChannelView,
+    RouteView,
+    DigestView,
+    PolicyView,
+)  # whose public attributes may be read, and no method called
 OPEN = (TemplateModule, Namespace)  # what templates themselves have made
 LENIENT = (dict, list, tuple, type(None), Undefined)  # what a sample may lack a key of
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.alarm import Alarm
 from bridge.episode import Event
+from bridge.message import Count
 from bridge.record import record
 
 LATE = timedelta(minutes=10)  # a message that waited longer says when it happened
@@ -39,6 +40,14 @@ class RouteView:
     mention: tuple[str, ...] = ()  # for this state; from the config, so Slack prints it as it is
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a digest tells: how many alarms there are of what, and the worst of them."""
+
+    counts: tuple[Count, ...]
+    worst: "tuple[Telling, ...]"
+
+
 @record
 class Telling:
     """All that one message says, and to whom. `body` is the callback as received."""
@@ -51,6 +60,7 @@ class Telling:
     route: RouteView
     sent_at: datetime | None = None  # None: as soon as it was stored
     together: bool = False  # it tells a trigger and its recovery at once
+    digest: Summary | None = None
     instead_of: str = ""  # the broken channel that should have been told, and why: "ops: invalid_auth"
 
     @property

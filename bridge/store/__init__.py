@@ -3,7 +3,7 @@
 `opening` opens it for `serve`, and stands apart: who only asks does not wait for the library of migrations.
 """
 
-from bridge.store.jobs import Job
+from bridge.store.digests import Merging
 from bridge.store.lower import OVER_UNHEARD, handed_to
 from bridge.store.reading import PAGE
 from bridge.store.store import Store, Work, Written
@@ -12,6 +12,7 @@ from bridge.store.work import (
     Ids,
     Judge,
     Judgement,
+    Merged,
     Notices,
     Queue,
     Queues,
@@ -31,6 +32,8 @@ __all__ = [
     "Job",
     "Judge",
     "Judgement",
+    "Merged",
+    "Merging",
     "Notices",
     "Overloaded",
     "Queue",

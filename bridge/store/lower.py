@@ -11,7 +11,7 @@ from bridge.alarm import State
 from bridge.clock import milliseconds, moment
 from bridge.episode import Given
 from bridge.message import Delivery, DeliveryState, Step
-from bridge.store import rows, statements
+from bridge.store import digests, rows, statements
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Queue, Queues, Result, Told
@@ -24,6 +24,9 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
     writes.finished.run(connection, [_finish_row(one) for result in results for one in (result, *result.also)])
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
+        if result.delivery.event.state is State.DIGEST:
+            _write_digest(connection, result, ids)
+            continue
         if result.forget_message:
             values = {"episode_id_": result.delivery.event.episode_id, "channel_": result.delivery.channel}
             connection.execute(statements.forget_message, values)
@@ -63,18 +66,34 @@ def _write_message(connection: Connection, result: Result, ids: Ids) -> None:
     told = read_message(connection, result.delivery.event.episode_id, result.delivery.channel)
     if told is not None and told.receipt == result.verdict.receipt:
         return
+    message_id = _add_message(connection, result, ids)
+    if result.delivery.event.episode_id:
+        link = {"episode_id": result.delivery.event.episode_id, "message_id": message_id}
+        connection.execute(statements.link_message, link)
+
+
+def _write_digest(connection: Connection, result: Result, ids: Ids) -> None:
+    """Keep the message of a digest, also of a chat that says nothing of it: whom it told of must be known."""
+    event, channel = result.delivery.event, result.delivery.channel
+    if result.dissolves:
+        digests.dissolve(connection, event.id)
+    if result.forget_message:
+        digests.forget(connection, event.id, channel)
+    if result.state is DeliveryState.SENT and result.step is Step.POST:
+        digests.link(connection, event.id, _add_message(connection, result, ids), channel)
+
+
+def _add_message(connection: Connection, result: Result, ids: Ids) -> int:
     message_id = ids.next()
     message = {
         "id": message_id,
         "channel": result.delivery.channel,
         "event_id": result.delivery.event.id,
         "created_at": milliseconds(result.made_at),
-        "receipt": json.dumps(dict(result.verdict.receipt or {})),
+        "receipt": json.dumps(dict(result.verdict.receipt or {}) if result.verdict else {}),
     }
     connection.execute(statements.add_message, message)
-    if result.delivery.event.episode_id:
-        link = {"episode_id": result.delivery.event.episode_id, "message_id": message_id}
-        connection.execute(statements.link_message, link)
+    return message_id
 
 
 def _hand_over(connection: Connection, result: Result, ids: Ids) -> str:
@@ -147,7 +166,10 @@ def read_message(connection: Connection, episode_id: int, channel: str) -> Told 
     """Read the newest message of an episode in a channel."""
     values = {"episode_id": episode_id, "channel": channel}
     row = connection.execute(statements.message_of_episode, values).first()
-    return None if row is None else Told(receipt=json.loads(row.receipt), event_id=row.event_id)
+    if row is None:
+        return None
+    receipt = json.loads(row.receipt)
+    return Told(receipt=receipt, event_id=row.event_id, is_digest=row.state == State.DIGEST) if receipt else None
 
 
 def read_over_unheard(connection: Connection, episode_id: int, channel: str) -> bool:

@@ -1,13 +1,14 @@
 """What can be read of the store, by whatever thread: readers hold nobody up."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from bridge.clock import moment
-from bridge.message import Delivery
+from bridge.message import Delivery, Digest
 from bridge.store import rows, statements
+from bridge.store.digests import an_episode, read_digest
 from bridge.store.lower import read_channel_states, read_message, read_over_unheard, read_queues
 from bridge.store.work import ChannelState, Queues, Told
 
@@ -35,6 +36,16 @@ class Reads:
         """Say whether an episode is over of which a channel never had the trigger."""
         with self._reading.connect() as connection:
             return read_over_unheard(connection, episode_id, channel)
+
+    def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:
+        """Read what a digest tells."""
+        with self._reading.connect() as connection:
+            return read_digest(connection, event_id, urgent_routes)
+
+    def answered(self, event_id: int, channel: str) -> Told | None:
+        """Read the message that a digest answers: that of the alarms which it tells of."""
+        with self._reading.connect() as connection:
+            return read_message(connection, an_episode(connection, event_id), channel)
 
     def channel_states(self) -> Mapping[str, ChannelState]:
         """Read what is remembered of each channel."""

@@ -175,7 +175,7 @@ def _event_of(row: Any) -> Event:
         state=State(row.event_state),
         episode_id=row.episode_id,
         number=row.number or 0,
-        key=row.key or "",
+        key=row.key or (row.event_state if row.event_state == State.DIGEST else ""),  # digests go one by one
         kind=row.kind or "",
         callback_id=row.callback_id,
         created_at=moment(row.created_at),

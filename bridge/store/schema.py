@@ -112,6 +112,7 @@ events = Table(
 )
 
 WORK = text("state IN ('waiting', 'begun')")
+IN_A_DIGEST = text("digest IS NOT NULL")
 
 deliveries = Table(
     "deliveries",
@@ -128,8 +129,10 @@ deliveries = Table(
     Column("note", Text, nullable=False),
     Column("replayed_at", BigInteger),  # when a person put it back into its queue
     Column("instead_of", Text, nullable=False, server_default=""),  # a broken channel and why: "ops: invalid_auth"
+    Column("digest", BigInteger),  # the digest's event that tells of it; of a digest, the one that it answers
     Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK, postgresql_where=WORK),
     Index("ix_deliveries_not_at_once", "event_id", sqlite_where=NOT_AT_ONCE, postgresql_where=NOT_AT_ONCE),
+    Index("ix_deliveries_digest", "digest", sqlite_where=IN_A_DIGEST, postgresql_where=IN_A_DIGEST),
 )
 
 attempts = Table(

@@ -35,8 +35,9 @@ known_episodes = (  # what is known of the alarms of a batch, without what is to
 add_callback = insert(callbacks)
 add_episode = insert(episodes)
 add_event = insert(events)
-add_delivery = insert(deliveries).values(  # replayed_at stays empty: a value for every row costs the hot path
-    {column.name: bindparam(column.name) for column in deliveries.c if column.name != "replayed_at"}
+RARE = {"replayed_at", "digest"}  # stay empty at first: a value for every row costs the hot path
+add_delivery = insert(deliveries).values(
+    {column.name: bindparam(column.name) for column in deliveries.c if column.name not in RARE}
 )
 LIFE = [
     column.name
@@ -64,40 +65,41 @@ open_episodes = select(func.count()).select_from(episodes).where(episodes.c.phas
 
 # The lower half -------------------------------------------------------------------------------------
 
-waiting_deliveries = (  # one page of a channel's queue, with all that a message needs
-    select(
-        deliveries.c.id,
-        deliveries.c.event_id,
-        deliveries.c.channel,
-        deliveries.c.route,
-        deliveries.c.step,
-        deliveries.c.plain,
-        deliveries.c.state.label("delivery_state"),
-        deliveries.c.attempts,
-        deliveries.c.due_at,
-        deliveries.c.note,
-        deliveries.c.instead_of,
-        deliveries.c.replayed_at,
-        events.c.state.label("event_state"),
-        events.c.episode_id,
-        events.c.callback_id,
-        events.c.created_at,
-        events.c.received_at,
-        events.c.occurred_at,
-        events.c.started_at,
-        events.c.recovered_at,
-        events.c.repeat_count,
-        events.c.severity,
-        events.c.previous_severity,
-        events.c.again,
-        events.c.unheard,
-        events.c.successor,
-        events.c.cause,
-        episodes.c.number,
-        episodes.c.key,
-        episodes.c.kind,
-        callbacks.c.body,
-    )
+A_DELIVERY = (  # all that a message needs of it
+    deliveries.c.id,
+    deliveries.c.event_id,
+    deliveries.c.channel,
+    deliveries.c.route,
+    deliveries.c.step,
+    deliveries.c.plain,
+    deliveries.c.state.label("delivery_state"),
+    deliveries.c.attempts,
+    deliveries.c.due_at,
+    deliveries.c.note,
+    deliveries.c.instead_of,
+    deliveries.c.replayed_at,
+    events.c.state.label("event_state"),
+    events.c.episode_id,
+    events.c.callback_id,
+    events.c.created_at,
+    events.c.received_at,
+    events.c.occurred_at,
+    events.c.started_at,
+    events.c.recovered_at,
+    events.c.repeat_count,
+    events.c.severity,
+    events.c.previous_severity,
+    events.c.again,
+    events.c.unheard,
+    events.c.successor,
+    events.c.cause,
+    episodes.c.number,
+    episodes.c.key,
+    episodes.c.kind,
+    callbacks.c.body,
+)
+waiting_deliveries = (  # one page of a channel's queue
+    select(*A_DELIVERY)
     .join(events, events.c.id == deliveries.c.event_id)
     .join(episodes, episodes.c.id == events.c.episode_id, isouter=True)
     .join(callbacks, callbacks.c.id == events.c.callback_id, isouter=True)
@@ -119,7 +121,8 @@ add_attempt = insert(attempts)
 add_message = insert(messages)
 link_message = insert(message_episodes)
 message_of_episode = (  # the newest message of an episode in a channel
-    select(messages.c.receipt, messages.c.event_id)
+    select(messages.c.receipt, messages.c.event_id, events.c.state)
+    .join(events, events.c.id == messages.c.event_id, isouter=True)
     .join(message_episodes, message_episodes.c.message_id == messages.c.id)
     .where(message_episodes.c.episode_id == bindparam("episode_id"), messages.c.channel == bindparam("channel"))
     .order_by(messages.c.id.desc())

@@ -111,6 +111,7 @@ class Result:
     handed_to: str = ""  # the fallback channel that takes it over
     because: str = ""  # why its own channel is broken
     also: "tuple[Result, ...]" = ()  # of others that its message told as well
+    dissolves: bool = False  # a digest that is not to be: what it would tell of waits again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,20 @@ class Told:
 
     receipt: Receipt
     event_id: int
+    is_digest: bool = False  # it tells of many, and is never changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What a look at all that waits for a channel came to."""
+
+    upto: int  # all deliveries before this id were looked at
+    is_storm: bool  # a digest waits
+    is_all: bool  # False: there is more to look at
+    superseded: int = 0  # deliveries
+    digested: int = 0
+    dead: int = 0
+    has_digests: bool = False  # there are digests that may be answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
