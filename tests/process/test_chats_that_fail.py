@@ -1,4 +1,4 @@
-"""Chats that are down, slow, refuse, or answer nonsense: the others do not notice, and at the end everybody has all."""
+"""Chats that are down, slow, refuse, or answer nonsense: the others do not notice, and at the end everybody knows all."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from tests.process.running import until
 from tests.process.telling import callback, instance, told
 
 NUMBERS = range(1, 6)
+LIFE = ["triggered", "repeat", "recovered"]
 PROMPT_SECONDS = 2.0  # on a machine that does other things as well
 JSON = {"Content-Type": "application/json"}
 SLACK_TAKES = Behaviour(body=json.dumps({"ok": True, "channel": "C1", "ts": "1.1"}), headers=JSON)
@@ -75,7 +76,7 @@ def read(message):
     return words[2], STATES[words[1]]
 
 
-async def test_no_channel_notices_that_another_fails_and_when_it_is_well_again_it_gets_all_in_order(runner):
+async def test_no_channel_notices_that_another_fails_and_when_it_is_well_again_it_is_told_all_in_order(runner):
     async with AsyncExitStack() as stack:
         good = await stack.enter_async_context(serve_endpoint())
         troubled = {name: await stack.enter_async_context(serve_endpoint()) for name in TROUBLES}
@@ -105,7 +106,12 @@ async def test_no_channel_notices_that_another_fails_and_when_it_is_well_again_i
         troubled["down"] = await stack.enter_async_context(serve_endpoint(port=down))
         await bridge.idle(seconds=30)
         assert await bridge.terminate() == 0
-        life = ["triggered", "repeat", "recovered"]
-        for endpoint in (good, *troubled.values()):
-            assert heard(endpoint) == {instance(number): life for number in NUMBERS}
+        machines = [good, troubled["slow"], troubled["garbled"]]
+        for endpoint in machines:
+            assert heard(endpoint) == {instance(number): LIFE for number in NUMBERS}
+        for chat in (one for one in troubled.values() if one not in machines):
+            lives = heard(chat)  # a trigger whose alarm recovered while it waited is told with its recovery
+            assert {one: life[-1] for one, life in lives.items()} == {instance(each): "recovered" for each in NUMBERS}
+            assert all(life == [state for state in LIFE if state in life] for life in lives.values())
+            assert sum(map(len, lives.values())) < len(LIFE) * len(NUMBERS)
         assert len(good.received) == 3 * len(NUMBERS)

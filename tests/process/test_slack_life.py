@@ -45,7 +45,11 @@ async def called(slack, number):
 async def test_an_alarm_is_posted_updated_on_repeat_and_updated_and_answered_in_its_thread_on_recovery(runner):
     async with serve_slack() as slack:
         bridge = await runner.serve(ops(slack))
-        await bridge.accept(callback(), callback(minutes=5), callback(over=True))
+        for number, body in enumerate((callback(), callback(minutes=5)), 1):
+            await bridge.accept(body)
+            await called(slack, number)
+            await bridge.idle()
+        await bridge.accept(callback(over=True))
         assert await called(slack, 4) == [POST, UPDATE, UPDATE, POST]
         await bridge.idle()
     assert {call.answer for call in slack.calls} == {"ok"}
