@@ -53,13 +53,13 @@ def alarm(asking, object_id, place=0):
 def test_a_life_is_told_from_what_came_to_what_was_answered(asking):
     first, second = alarm(asking, "ins-a", 1), alarm(asking, "ins-a", 0)
     assert told(asking, first) == [
-        f"{first} mem_usage · ins-a · Default",
-        "replaced, began 2021-05-11 20:31:00, repeated 1 times",
+        f"{first}  mem_usage · ins-a · Default",
+        "replaced, began 2021-05-11 20:31:00, repeated 1 time",
         "2021-05-11 20:32:33  came in (callback ID, session session-ins-a)",
         "                       triggered: a firing callback of an unknown episode, the latest: triggered, earlier open ones are replaced",
         "                       routes, as the config is today:",
-        '                         no  quiet      object_id is "ins-a", which does not match "ins-quiet"',
-        '                         no  databases  product is "cvm", which does not match "cdb"',
+        '                         no   quiet      object_id is "ins-a", which does not match "ins-quiet"',
+        '                         no   databases  product is "cvm", which does not match "cdb"',
         "                         none matches: default_channels, here",
         "                       here: post of triggered, by default_channels, delivery ID: sent",
         "2021-05-11 20:32:33      attempt: sent, the answer was: printed",
@@ -81,7 +81,7 @@ def test_who_is_told_nothing_hears_why(asking):
     lines = told(asking, "ins-quiet")
     assert lines[3].endswith("told nowhere: no route gives it a channel")
     assert lines[5] == ('                         yes  quiet      object_id is "ins-quiet", which matches "ins-quiet"')
-    assert lines[6] == '                         no  databases  not reached: "quiet" decided'
+    assert lines[6] == '                         no   databases  not reached: "quiet" decided'
     assert lines[7] == "                       nobody is told of it"
     assert re.fullmatch(
         r"next: it expires if nothing is heard of it in the next 26 h in which the bridge receives; "
@@ -111,7 +111,7 @@ def test_each_attempt_is_told_and_what_happens_next(asking):
 def test_an_alarm_is_found_by_each_of_its_ids(asking, named):
     came = next(one for one in asking.json("callbacks") if one["object_id"] == "ins-quiet")
     id_ = came["session_id"] if named == "session" else came[named]
-    assert told(asking, id_)[0] == f"{came['alarm']} mem_usage · ins-quiet · Default"
+    assert told(asking, id_)[0] == f"{came['alarm']}  mem_usage · ins-quiet · Default"
 
 
 def test_of_a_policy_with_several_alarms_all_are_listed_and_the_newest_is_told(asking):

@@ -10,7 +10,7 @@ import typer
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.list_alarms import alarm_json, show
 from bridge.commands.listing import MOST, AsJson, Desk, desk, say_json, store_file
-from bridge.commands.output import BOLD, DIM, fail, paint, say, visible
+from bridge.commands.output import BOLD, DIM, aligned, fail, paint, say, visible
 from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.store.happened import Life
 from bridge.store.lives import Lives
@@ -92,18 +92,13 @@ def _print(at: Desk, alarms: list[AlarmEntry], found: list[Life], words: Words) 
 def _lines(at: Desk, life: Life, words: Words) -> Iterator[str]:
     first = True
     for line in lines(life, words):
-        text = visible(line.text) if line.depth < 2 else _kept(line.text)
+        text = aligned(line.text)
         time = paint(at.time(line.at), DIM) if line.at else " " * TIMES
         is_head = life.alarm is not None and line.at is None and line.depth == 0
         yield (
             paint(text, BOLD) if first and is_head else text if is_head else f"{time}{INDENT * (line.depth + 1)}{text}"
         )
         first = False
-
-
-def _kept(text: str) -> str:
-    """Spell a line whose blanks align it."""
-    return "  ".join(visible(part) if part.strip() else part for part in text.split("  "))
 
 
 def _as_json(at: Desk, alarms: list[AlarmEntry], found: list[Life], words: Words) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def visible(text: str) -> str:
     return _visible(" ".join(text.split()))
 
 
+def aligned(text: str) -> str:
+    """Spell a text on one line as `visible` does, but keep its blanks: they align it."""
+    return _visible(text)
+
+
 def fail(text: str, code: int = PROBLEM) -> NoReturn:
     """End with words on standard error."""
     complain(text)

@@ -50,7 +50,9 @@ def _head(alarm: AlarmEntry, words: Words) -> Iterator[Line]:
     end = words.now.at if alarm.phase is Phase.OPEN else alarm.recovered_at
     lasted = f", {duration_words(end - alarm.started_at, 'en')}" if end else ""
     severity = f", {alarm.severity}" if alarm.severity else ""
-    repeats = f", repeated {alarm.repeat_count} times" if alarm.repeat_count else ""
+    repeats = (
+        f", repeated {alarm.repeat_count} time{'' if alarm.repeat_count == 1 else 's'}" if alarm.repeat_count else ""
+    )
     yield Line(None, 0, f"{alarm.phase}, began {words.time(alarm.started_at)}{lasted}{severity}{repeats}")
 
 
