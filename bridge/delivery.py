@@ -189,8 +189,7 @@ class Worker:
             self.condition.bury(as_stored(result))
         for letter in self.condition.pardoned():
             self._revive(letter, delivery)
-        if result.verdict is None:
-            self._spacing.give_back()  # nothing was sent
+        self._spacing.correct(result.verdict.calls if result.verdict else 0)
         self._settling.store(result, self._settled)
 
     def _revive(self, letter: Delivery, broke: Delivery) -> None:

@@ -22,9 +22,9 @@ class Spacing:
         """Count a message."""
         self._due = max(self._due, now) + self._interval
 
-    def give_back(self) -> None:
-        """Take a message back that was counted and not sent."""
-        self._due -= self._interval
+    def correct(self, calls: int) -> None:
+        """Put right what was counted as one: nothing was sent after all, or more."""
+        self._due += self._interval * (calls - 1)
 
 
 class Window:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.channels.answers import judge_status, retry_after
-from bridge.channels.slack import _judge_wordless
+from bridge.channels.slack_answers import judge_wordless
 from bridge.channels.slack_codes import CODES, WEBHOOK_CODES, Meaning, meaning_of, verdict_of
 from bridge.channels.slack_webhook import judge
 from bridge.message import Answer, Step
@@ -216,7 +216,7 @@ HTML = "<!DOCTYPE html><title>Sign in</title>"
     ],
 )
 def test_an_answer_of_the_web_api_without_a_code_is_judged_by_its_status(status, content_type, answer):
-    assert _judge_wordless(status, content_type, None).answer is answer
+    assert judge_wordless(status, content_type, None).answer is answer
 
 
 # Status, body; answer, and whether plain text may help.

@@ -15,14 +15,15 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from bridge.channels.answers import FAILURES, judge_status
+from bridge.channels.answers import FAILURES
 from bridge.channels.http import HttpSettings, Writing, parse_url
 from bridge.channels.kind import Kind, Tools
 from bridge.channels.line import Line, unusable
+from bridge.channels.slack_answers import judge_wordless, taken, without_fault, words
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
 from bridge.channels.slack_webhook import arguments_of, not_slack
 from bridge.clock import EPOCH
-from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
+from bridge.message import Answer, Call, Message, Step, Verdict
 from bridge.settings import DigestOver, OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
 
 POST = "chat.postMessage"
@@ -89,29 +90,36 @@ class Slack:
         """Make the call's step and judge the answer."""
         if call.step is not Step.POST and call.receipt is None:
             return Verdict(answer=Answer.GONE, said="there is no message to update or answer")
-        return await self._made(*method_of(call, self._settings.channel), call)
+        verdict, refusal = await self._made(*method_of(call, self._settings.channel), call)
+        if verdict.plain_helps and (better := without_fault(call, refusal)):
+            second, _ = await self._made(*method_of(better, self._settings.channel), better)
+            said = self._line.clean(f"{second.said}; without what Slack refused: {verdict.said}")
+            verdict = replace(second, said=said, calls=2)
+        return verdict
 
     async def ask(self) -> Verdict:
         """Ask whether the token is taken, without posting; of the channel that says nothing."""
-        return await self._made(ASK, {}, ASKING)
+        return (await self._made(ASK, {}, ASKING))[0]
 
-    async def _made(self, method: str, arguments: dict[str, Any], call: Call) -> Verdict:
+    async def _made(self, method: str, arguments: dict[str, Any], call: Call) -> tuple[Verdict, Any]:
+        """Make one call; give its verdict, and what Slack said where that was no."""
         try:
             client = self._open()
         except ValueError as error:
-            return unusable(error)
-        writing = Writing()
+            return unusable(error), None
+        writing, refusal = Writing(), None
         try:
             answer = await client.api_call(method, json=arguments)
         except SlackApiError as error:
+            refusal = getattr(error.response, "data", None)
             verdict = self._judge(error.response, call)
         except UNREADABLE:
             verdict = not_slack(200, "200 that cannot be read", is_page=False)
         except FAILURES as error:
             verdict = self._line.failed(error, may_have_arrived=writing.begun)
         else:
-            verdict = _taken(answer.data, call.step)
-        return replace(verdict, said=self._line.clean(verdict.said))
+            verdict = taken(answer.data, call.step)
+        return replace(verdict, said=self._line.clean(verdict.said)), refusal
 
     def wire(self, call: Call) -> Mapping[str, Any]:
         """Give the method's arguments; a step without a message to update or answer is shown as a post."""
@@ -138,8 +146,8 @@ class Slack:
             meaning = meaning_of(code, is_plain=call.message.payload is None)
             if meaning is Meaning.DESTINATION and self._is_elsewhere(call):
                 meaning = Meaning.GONE
-            return verdict_of(meaning, _words(status, data), status=status, after_seconds=after_seconds, step=call.step)
-        return _judge_wordless(status, response.headers.get("Content-Type", ""), after_seconds)
+            return verdict_of(meaning, words(status, data), status=status, after_seconds=after_seconds, step=call.step)
+        return judge_wordless(status, response.headers.get("Content-Type", ""), after_seconds)
 
     def _is_elsewhere(self, call: Call) -> bool:
         """Say whether the message stands in what may be another channel than today's config names."""
@@ -179,31 +187,6 @@ def _replacing(said: Mapping[str, Any]) -> dict[str, Any]:
     if given.keys() & {"blocks", "attachments"}:
         return {"blocks": [], "attachments": [], **given}
     return given
-
-
-def _taken(data: Any, step: Step) -> Verdict:
-    receipt: Receipt | None = None
-    if step in {Step.POST, Step.UPDATE} and isinstance(data.get("ts"), str) and isinstance(data.get("channel"), str):
-        receipt = {"channel": data["channel"], "ts": data["ts"]}
-    return Verdict(answer=Answer.SENT, said=_words(200, data), status=200, receipt=receipt)
-
-
-def _words(status: int, data: Mapping[str, Any]) -> str:
-    """Tell an answer in a line: the code, and what Slack adds to it."""
-    words = [str(data.get("error") or data.get("warning") or "ok")]
-    metadata = data.get("response_metadata")
-    messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
-    words += [str(message) for message in messages] if isinstance(messages, list) else []
-    words += [f"{name} {data[name]}" for name in ("needed", "provided") if data.get(name)]
-    return f"{status} {'; '.join(words)}"
-
-
-def _judge_wordless(status: int, content_type: str, after_seconds: float | None) -> Verdict:
-    if 200 <= status < 300:
-        return not_slack(status, f"{status} {content_type}".strip(), is_page="html" in content_type)
-    verdict = judge_status(status, f"{status} without a word of Slack's", after_seconds)
-    # 500 is where Slack says fatal_error: part of it may be done. Gateways answer the others.
-    return replace(verdict, answer=Answer.AMBIGUOUS) if status == 500 else verdict
 
 
 def open_slack(_name: str, settings: SlackSettings, tools: Tools) -> Slack:

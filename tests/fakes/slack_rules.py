@@ -76,21 +76,21 @@ def check_attachments(attachments: Any) -> None:
         raise RefusedError("invalid_attachments")
     if len(attachments) > MAX_ATTACHMENTS:
         raise RefusedError("too_many_attachments")
-    for attachment in attachments:
+    for index, attachment in enumerate(attachments):
         if "blocks" in attachment:
-            check_blocks(attachment["blocks"])
+            check_blocks(attachment["blocks"], f"/attachments/{index}/blocks")
         if units(str(attachment.get("footer", ""))) > 300:
             raise RefusedError("invalid_attachments", "footer: no more than 300 characters")
 
 
-def check_blocks(blocks: Any) -> None:
+def check_blocks(blocks: Any, where: str = "/blocks") -> None:
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise RefusedError("invalid_blocks_format")
     complaints = (
-        [] if len(blocks) <= MAX_BLOCKS else [f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"]
+        [] if len(blocks) <= MAX_BLOCKS else [f"no more than {MAX_BLOCKS} items allowed [json-pointer:{where}]"]
     )
     for index, block in enumerate(blocks):
-        complaints += [f"{what} [json-pointer:/blocks/{index}]" for what in complain(block)]
+        complaints += [f"{what} [json-pointer:{where}/{index}]" for what in complain(block)]
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     if len(set(ids)) < len(ids):
         complaints.append("block_id is not unique")
