@@ -12,6 +12,7 @@ from bridge.store import Judge, StoreUnavailable, Writer
 from bridge.store.facts import write_fact
 
 MINUTE = 60.0
+MOST_SECONDS = 2 * MINUTE
 ANNOUNCE_SECONDS = 5.0  # how late a message on unrecognised callbacks may be
 PROBE_SECONDS = 1.0  # between looks at a store that could not be written
 PROBE_TEXT = "-" * 65536  # as much as a large callback needs: a full disk has room for one page now and then
@@ -52,6 +53,7 @@ async def _receive(writer: Writer, judge: Callable[[], Judge], clock: Clock) -> 
     while True:
         await clock.sleep(MINUTE)
         now = clock.monotonic()
+        last = max(last, now - MOST_SECONDS)  # a process that was halted meanwhile was not receiving
         if not writer.trouble:
             await _survive(lambda spent=now - last: _expire(writer, judge, round(spent)))  # type: ignore[misc]
         last = now

@@ -158,7 +158,9 @@ def due(one: Lasting, now: datetime) -> Own | None:
         return replace(said, is_over=True)
     if one.trouble in AT_THE_END:
         return None
-    return said if one.told_at is None or now - one.told_at >= REPEAT_EVERY else None
+    if one.told_at is None:
+        return replace(said, at=one.since)
+    return said if now - one.told_at >= REPEAT_EVERY else None
 
 
 def is_end(telling: Callback) -> bool:

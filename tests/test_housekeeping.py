@@ -85,6 +85,18 @@ async def test_any_word_of_an_alarm_starts_its_26_hours_anew_a_late_one_excepted
 
 
 @virtual
+async def test_a_process_that_was_halted_for_a_day_was_not_receiving_in_it(tmp_path, clock):
+    async with a_house(tmp_path, clock) as spine:
+        await clock.sleep(61)
+        monotonic = clock.monotonic
+        clock.monotonic = lambda: monotonic() + 24 * HOUR
+        await clock.sleep(60)
+        assert receiving(spine) == 180
+        await clock.sleep(60)
+        assert receiving(spine) == 240
+
+
+@virtual
 async def test_hundreds_of_alarms_expire_together(tmp_path, clock):
     async with a_house(tmp_path, clock) as spine:
         names = [{"dimensions": {"unInstanceId": f"ins-{number}"}} for number in range(250)]

@@ -56,6 +56,7 @@ async def test_a_broken_channel_is_told_once_repeated_daily_and_recovered_when_i
         await spine.settle(10)
         assert here.told() == ["triggered 2"]
         assert own(spine) == ["triggered channel_broken ops"]
+        assert spine.rows("SELECT occurred_at - started_at FROM events WHERE callback_id > 0")[-1] == (0,)
         assert [one["trouble"] for one in spine.troubles.lasting] == ["channel_broken"]
         await spine.settle(DAY - 60)
         assert here.told() == ["triggered 2"]

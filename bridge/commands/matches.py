@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bridge import sources
 from bridge.alarm import State
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.configuration.problems import did_you_mean
 from bridge.matching import FIELDS, MAPPINGS, MAX_VALUE, Condition, MatchError, compile_condition, reader
+from bridge.story.hearing import stored_alarm
 
 COLUMNS = ("state", "kind", "policy_id", "policy_name", "object_id")
 Values = Mapping[str, str]
@@ -31,7 +31,7 @@ class Matches:
             return False
         if not self.of_body:
             return True
-        alarm = sources.read(*body()).alarm
+        alarm = stored_alarm(*body(), columns["kind"])
         if alarm is None:
             return False
         values = reader(condition.field for condition in self.of_body)(alarm, State.TRIGGERED)

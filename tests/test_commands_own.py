@@ -1,0 +1,54 @@
+"""What the commands show of the bridge's own alarms: the same as of every other."""
+
+import asyncio
+
+import pytest
+
+from bridge.trouble import Trouble
+from tests.fakes.asked import asked
+
+
+async def a_broken_channel(spine):
+    """A channel that breaks, and another trouble that is over again."""
+    telling = asyncio.create_task(spine.troubles.run())
+    spine.troubles.trouble(Trouble.CHANNEL_BROKEN, "ops", "200 invalid_auth")
+    await spine.settle(5)
+    spine.troubles.trouble(Trouble.DIGESTING, "ops", "25 alarms wait")
+    await spine.settle(5)
+    spine.troubles.over(Trouble.DIGESTING, "ops")
+    await spine.settle(5)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def trouble(tmp_path_factory):
+    return asked(tmp_path_factory.mktemp("trouble"), a_broken_channel)
+
+
+@pytest.mark.parametrize(
+    ("match", "outcomes"),
+    [
+        ("kind=bridge", ["recovered", "triggered", "triggered"]),
+        ("event=channel_broken", ["triggered"]),
+        ("dimensions.channel=ops", ["recovered", "triggered", "triggered"]),
+        ("severity=remind", ["recovered", "triggered"]),
+        ("policy_name=!alarm-bridge", []),
+    ],
+)
+def test_its_callbacks_are_listed_and_matched(trouble, match, outcomes):
+    assert [entry["outcome"] for entry in trouble.json("callbacks", "--match", match)] == outcomes
+
+
+def test_what_is_wrong_is_among_the_open_alarms(trouble):
+    (entry,) = trouble.json("alarms")
+    assert (entry["policy_name"], entry["subject"], entry["object_id"]) == ("alarm-bridge", "channel_broken", "ops")
+    assert entry["given"] == ["here"]
+
+
+def test_its_life_is_explained_by_its_short_id(trouble):
+    (entry,) = trouble.json("alarms")
+    said = trouble("explain", entry["id"])
+    assert said.exit_code == 0, said.stderr
+    assert "channel_broken" in said.stdout
+    assert "here" in said.stdout
