@@ -97,7 +97,7 @@ class DigestView:
 
     def _view(self, name: str, counts: Iterable[Count]) -> PolicyView:
         taken = list(counts)
-        return PolicyView(name=name, alarms=sum(one.alarms for one in taken), states=said(taken, self._language))
+        return PolicyView(name=name or "?", alarms=sum(one.alarms for one in taken), states=said(taken, self._language))
 
 
 def said(counts: Iterable[Count], language: str) -> str:
