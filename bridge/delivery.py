@@ -58,7 +58,7 @@ class Worker:
         self._queue = Queue(partial(outbox.waiting, post.name), clock, self._storm.is_urgent if post.chat else None)
         self._lanes = self._queue.lanes
         self._window = Window(1, 1) if post.one_by_one else Window()
-        self._spacing = Spacing(post.rate)
+        self._spacing = post.room if post.room and post.rate else Spacing(post.rate)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()  # requests under way
         self._settling = Settling(outbox)  # answered, and not yet on disk

@@ -1,22 +1,34 @@
 """How fast a channel may go. Pure: the time is an argument, in seconds that never go back."""
 
+from collections.abc import Hashable, Iterable
+
 BURST = 3  # messages at once before the spacing holds: Slack takes that, and answers 60 at once with 429
 FIRST_LIMIT = 4  # requests under way
 HIGHEST_LIMIT = 32
 
 
 class Spacing:
-    """Keeps messages apart, but for a short burst."""
+    """Keeps messages apart, but for a short burst: a budget, for one channel or for all that draw on it."""
 
     def __init__(self, rate: float | None, burst: int = BURST) -> None:
         """Allow `rate` messages a second; None is no limit."""
-        self._interval = 1 / rate if rate else 0.0
-        self._slack = self._interval * (burst - 1)
+        self._burst = burst
         self._due = 0.0  # when the next message would be due were they spaced evenly
+        self._paused_until = 0.0
+        self.change(rate)
+
+    def change(self, rate: float | None) -> None:
+        """Allow another rate from now on."""
+        self._interval = 1 / rate if rate else 0.0
+        self._slack = self._interval * (self._burst - 1)
 
     def wait_seconds(self, now: float) -> float:
         """Give how long the next message has to wait."""
-        return max(0.0, self._due - self._slack - now)
+        return max(0.0, self._due - self._slack - now, self._paused_until - now)
+
+    def pause(self, seconds: float, now: float) -> None:
+        """Send nothing for so long: the platform asks for it."""
+        self._paused_until = max(self._paused_until, now + seconds)
 
     def take(self, now: float) -> None:
         """Count a message."""
@@ -25,6 +37,28 @@ class Spacing:
     def correct(self, calls: int) -> None:
         """Put right what was counted as one: nothing was sent after all, or more."""
         self._due += self._interval * (calls - 1)
+
+
+class Budgets:
+    """What platforms count together, by what they count it: channels that draw on the same share one spacing."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Spacing] = {}
+
+    def of(self, key: Hashable, rate: float | None) -> Spacing:
+        """Give the budget of this name, which has this rate from now on."""
+        spacing = self._known.setdefault(key, Spacing(rate))
+        spacing.change(rate)
+        return spacing
+
+
+def slowest(rates: Iterable[tuple[Hashable, float | None]]) -> dict[Hashable, float | None]:
+    """Give the rate of each budget: the slowest that is asked for it."""
+    found: dict[Hashable, float | None] = {}
+    for key, rate in rates:
+        known = found.get(key)
+        found[key] = min(rate, known) if rate and known else rate or known
+    return found
 
 
 class Window:

@@ -5,7 +5,7 @@ with the one it began with. `prepare` reads what a config needs; `apply` puts it
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,8 +19,10 @@ from bridge.crew import Crew
 from bridge.intake import Intake
 from bridge.message import Step
 from bridge.metrics import Metrics
+from bridge.pace import Budgets, slowest
 from bridge.posting import Post
 from bridge.rendering import Renderer
+from bridge.settings import ChannelSettings
 from bridge.store import ChannelState, Store
 from bridge.trouble import Reporter, Trouble
 from bridge.troubles import Troubles
@@ -63,6 +65,7 @@ class Parts:
     clock: Clock
     visitors: Credentials  # of the console
     callbacks: CallbackListener | None = None  # None: not yet
+    budgets: Budgets = field(default_factory=Budgets)
     failing: defaultdict[str, set[State]] = field(default_factory=lambda: defaultdict(set))  # templates, by channel
 
     @property
@@ -85,7 +88,9 @@ class Parts:
     def _posts(self, prepared: Prepared) -> dict[str, Post]:
         """Say what the workers must know of their channels; one whose settings did not change stays open as it is."""
         config, posts = prepared.config, {}
+        rates = slowest((room_of(name, settings), settings.rate) for name, settings in config.channels.items())
         for name, settings in config.channels.items():
+            room = self.budgets.of(room_of(name, settings), rates[room_of(name, settings)])
             kind, mark = KINDS[settings.type], prepared.marks[name]
             render = composer(
                 channel_view(name, settings, config.language, config.timezone),
@@ -109,6 +114,8 @@ class Parts:
                 one_by_one=kind.one_by_one,
                 idempotent=kind.idempotent,
                 rate=settings.rate,
+                room=room,
+                methods={step: self.budgets.of(key, rate) for step, (key, rate) in settings.methods.items()},
                 give_up_after=settings.give_up_after,
                 fallback=settings.fallback,
                 mark=mark,
@@ -117,6 +124,11 @@ class Parts:
                 urgency=urgency,
             )
         return posts
+
+
+def room_of(name: str, settings: ChannelSettings) -> Hashable:
+    """Give what a channel's messages are counted by: its room, or the channel itself where it has no limit."""
+    return settings.room if settings.rate and settings.room is not None else name
 
 
 def intake_of(config: Config, clock: Clock) -> Intake:

@@ -1,7 +1,7 @@
 """One attempt at a delivery: aim, begin, render, post, and what follows from the verdict."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol
@@ -15,11 +15,13 @@ from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.merging import in_place_of, newer_update, together, told_with
 from bridge.message import Answer, Delivery, DeliveryState, Digest, Message, Receipt, Step, Verdict
-from bridge.pace import Window
+from bridge.pace import Spacing, Window
 from bridge.planning import is_no_news
 from bridge.retry import is_too_late, next_move
 from bridge.store import ChannelState, Merged, Merging, Result, StoreError, Told, handed_to
 
+LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
+MOST_TURNS = 3  # that others may snatch away
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
 
 log = structlog.get_logger()
@@ -86,6 +88,8 @@ class Post:
     one_by_one: bool  # one message under way
     idempotent: bool
     rate: float | None  # messages a second
+    room: Spacing | None = None  # shared with other channels into the same room
+    methods: Mapping[Step, Spacing] = field(default_factory=dict)  # of steps that have a limit of their own
     give_up_after: timedelta
     fallback: str | None
     mark: str  # of the settings
@@ -144,6 +148,9 @@ class Poster:
             if not digest.counts:
                 return ended(delivery, DeliveryState.SUPERSEDED, "nothing is left to tell", now=now)
             telling = replace(delivery, digest=digest)
+        if seconds := await self._turn(step):
+            held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
+            return replace(held, due_at=now + timedelta(seconds=seconds))
         message = post.render(telling)
         if not post.idempotent:
             await self.outbox.begin(delivery.id)
@@ -152,6 +159,21 @@ class Poster:
         if others and result.state is DeliveryState.SENT:
             return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
         return result
+
+    async def _turn(self, step: Step) -> float:
+        """Wait for the turn of a step that has a limit of its own; give the seconds that are too many to wait."""
+        budget = self.post.methods.get(step)
+        if budget is None:
+            return 0.0
+        for _ in range(MOST_TURNS):
+            seconds = budget.wait_seconds(self.clock.monotonic())
+            if seconds <= 0:
+                budget.take(self.clock.monotonic())
+                return 0.0
+            if seconds > LONGEST_TURN_SECONDS:
+                break
+            await self.clock.sleep(seconds)
+        return max(seconds, LONGEST_TURN_SECONDS)
 
     def _without_a_call(self, delivery: Delivery, now: datetime) -> Result | None:
         """Say what becomes of a delivery that this channel is not to make; None of any other."""
@@ -214,5 +236,8 @@ class Poster:
             self.window.went_well()
         elif verdict.throttled:
             self.window.throttled()
+            budget = self.post.methods.get(step, self.post.room)
+            if budget is not None and verdict.after_seconds:
+                budget.pause(verdict.after_seconds, self.clock.monotonic())
         await self.condition.learn(verdict, move)
         return concluded(delivery, verdict, move, now=self.clock.now(), held=not self.post.chat, sent=sent)

@@ -5,7 +5,7 @@ be a secret.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -169,4 +169,15 @@ class ChannelSettings(Record):
     on_recovered: RecoveredSteps = (Step.POST,)
     mention: Mentions = Field(default_factory=dict)
     rate: OptionalRate = None
+
+    @property
+    def room(self) -> Hashable | None:
+        """Give what the platform counts messages by, whichever channel posts them; None: this channel alone."""
+        return None
+
+    @property
+    def methods(self) -> Mapping[Step, tuple[Hashable, float]]:
+        """Give the steps that have a limit of their own: what it is counted by, and calls a second."""
+        return {}
+
     digest_over: DigestOver = 0  # waiting events that become one message in a chat; 0 is never

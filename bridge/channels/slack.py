@@ -6,7 +6,7 @@ twice), nor follows redirects, nor looks for a proxy, nor logs.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -30,6 +30,7 @@ POST = "chat.postMessage"
 UPDATE = "chat.update"
 ASK = "auth.test"
 ASKING = Call(step=Step.POST, message=Message(text="", plain=""), delivery_id="", sent_at=EPOCH)  # as it is judged
+UPDATES_A_SECOND = 50 / 60  # tier 3 of Slack's limits
 UPDATABLE = ("text", "blocks", "attachments", "metadata")  # what chat.update takes of a message's arguments
 # What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
 UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
@@ -76,6 +77,16 @@ class SlackSettings(HttpSettings):
     def address(self) -> URL:
         """Where Slack's methods are."""
         return URL(self.api_url)
+
+    @property
+    def room(self) -> Hashable:
+        """Slack counts posts by app and room."""
+        return (self.api_url, self.token, self.channel.removeprefix("#"))
+
+    @property
+    def methods(self) -> Mapping[Step, tuple[Hashable, float]]:
+        """Slack counts updates by app and workspace."""
+        return {Step.UPDATE: ((self.api_url, self.token, UPDATE), UPDATES_A_SECOND)}
 
 
 class Slack:

@@ -1,7 +1,7 @@
 """Slack's incoming webhooks: post a message, hear `ok` or one word of why not."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -58,6 +58,11 @@ class SlackWebhookSettings(HttpSettings):
     def address(self) -> URL:
         """The webhook's address."""
         return URL(self.url.reveal(), encoded=True)
+
+    @property
+    def room(self) -> Hashable:
+        """A webhook posts to one room."""
+        return (self.type, self.url)
 
 
 class SlackWebhook:
