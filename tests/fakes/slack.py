@@ -89,6 +89,9 @@ class Trouble:
     takes: bool = False
 
 
+Refusal = Callable[[str, str, Mapping[str, Any]], str]  # token or webhook's path, method, arguments → code, or none
+
+
 class Bucket:
     """Tokens that come back with time."""
 
@@ -114,6 +117,7 @@ class FakeSlack:
         self.messages: list[Posted] = []
         self.calls: list[Call] = []
         self.next: deque[Trouble] = deque()
+        self.refuses: Refusal = lambda _caller, _method, _arguments: ""
         self.channels = {OPS: Conversation(id=OPS, name="ops"), "C00000DBA": Conversation(id="C00000DBA", name="dba")}
         self.hooks = {HOOK: OPS}
         self.tokens = {token}
@@ -288,6 +292,9 @@ class FakeSlack:
     ) -> web.StreamResponse:
         trouble = self.next.popleft() if self.next else None
         trouble = None if trouble == Trouble() else trouble
+        caller = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.path
+        if code := self.refuses(caller, method, arguments):
+            trouble = Trouble(error=code)
         if trouble and not trouble.takes:
             self.calls.append(
                 Call(method=method, arguments=arguments, answer=trouble.error or trouble.fails or str(trouble.status))

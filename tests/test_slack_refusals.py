@@ -1,0 +1,160 @@
+"""Each error that Slack documents at each call of a life: who read there is told the newest state, or somebody is told why not.
+
+Every code has a Slack channel of its own, which refuses that call as long as the real one would: a
+limit for two calls, a bad block while there are blocks, a wrong token until it is mended.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from bridge.channels.slack_codes import CODES, WEBHOOK_CODES, Meaning
+from bridge.trouble import Trouble
+from tests.fakes.slack import HOOK, TOKEN, Conversation, serve_slack
+from tests.fakes.spine import a_spine
+from tests.fakes.virtual import virtual
+from tests.test_lives import fires, recovers
+
+CONFIG = """
+server: {{auth: off}}
+channels:
+  here: {{type: terminal}}
+{channels}
+routes: [{{match: {{kind: bridge}}, channels: [here]}}]
+default_channels: [{names}]
+"""
+BOT = '  c-{code}: {{type: slack, token: {token}, channel: "#c-{code}", api_url: "{api}", on_recovered: [thread]}}'
+WEBHOOK = '  c-{code}: {{type: slack_webhook, url: "{url}", on_repeat: [post]}}'
+PASSING = frozenset({Meaning.LIMITED, Meaning.SLOW, Meaning.PASSING, Meaning.UNSURE})
+UNTIL_MENDED = frozenset({Meaning.CREDENTIALS, Meaning.DESTINATION})
+PASSES_AFTER = 2  # calls
+TOLD = "told"
+PLAIN = "told in plain text"
+ANEW = "told by a new message"
+DEAD = "a dead letter, and somebody is told"
+BROKEN = "broken, and somebody is told; told when it is mended"
+OUTCOMES = {  # what becomes of the newest state, by what a code means, when that call is refused
+    "post": dict.fromkeys(PASSING, TOLD)
+    | dict.fromkeys(UNTIL_MENDED | {Meaning.GONE}, BROKEN)
+    | {Meaning.RICH: PLAIN, Meaning.FINAL: DEAD},
+    "update": dict.fromkeys(PASSING, TOLD)
+    | dict.fromkeys(UNTIL_MENDED, BROKEN)
+    | {Meaning.RICH: PLAIN, Meaning.FINAL: DEAD, Meaning.GONE: ANEW},
+    "reply": dict.fromkeys(PASSING, TOLD)
+    | dict.fromkeys(UNTIL_MENDED, BROKEN)
+    | {Meaning.RICH: PLAIN, Meaning.FINAL: DEAD, Meaning.GONE: ANEW},
+}
+LIVES = {  # what is heard before, and the callback whose call is refused; how its message begins
+    "post": ((), fires("a"), "🔴 Triggered"),
+    "update": ((fires("a"),), fires("b", 5), "🔥 Still firing"),
+    "reply": ((fires("a"),), recovers("b", 10), "✅ Recovered"),
+}
+
+
+@dataclass
+class Refusing:
+    """Refuses one sort of call of each channel with that channel's code."""
+
+    codes: dict[str, Meaning]
+    call: str
+    is_on: bool = False
+    is_mended: bool = False
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, caller, method, arguments):
+        code = caller.rpartition("/")[2].removeprefix(f"{TOKEN}-")
+        meaning = self.codes.get(code)
+        if not self.is_on or meaning is None or not self._is_against(meaning, code, method, arguments):
+            return ""
+        self.refused[code] += 1
+        return code
+
+    def _is_against(self, meaning, code, method, arguments):
+        if meaning in UNTIL_MENDED or (meaning is Meaning.GONE and self.call == "post"):
+            return not self.is_mended and (method != "auth.test" or meaning is Meaning.CREDENTIALS)
+        if method not in {"webhook", "chat.postMessage", "chat.update"}:
+            return False
+        if meaning in PASSING:
+            return self.refused[code] < PASSES_AFTER
+        if meaning is Meaning.RICH:
+            return "blocks" in arguments or "attachments" in arguments
+        sort = "update" if method == "chat.update" else "reply" if "thread_ts" in arguments else "post"
+        return meaning is Meaning.FINAL or sort == self.call
+
+
+async def lived(spine, slack, refusing, call):
+    """Live until the refused call, and past it; give what became of the newest state in each channel."""
+    before, last, _ = LIVES[call]
+    for body in before:
+        await spine.take(body)
+        await spine.settle(10)
+    refusing.is_on = True
+    await spine.take(last)
+    await spine.settle(640)
+    first = {code: outcome(spine, slack, call, code) for code in refusing.codes}
+    refusing.is_mended = True
+    await spine.settle(640)
+    mended = {code: outcome(spine, slack, call, code) for code in refusing.codes}
+    return {
+        code: said if said != "broken" or mended[code] not in {TOLD, ANEW} else BROKEN for code, said in first.items()
+    }
+
+
+def outcome(spine, slack, call, code):
+    """Say what a reader of the channel sees, and whether somebody is told otherwise."""
+    said = [one for one in slack.messages if one.channel == slack_channel(code)]
+    word = LIVES[call][2].partition(" ")[2]  # behind the sign, which is another one in plain text
+    newest = [one for one in said if one.content["text"].partition(" ")[2].startswith(word)]
+    if newest:
+        is_new = call != "post" and newest[-1].thread_ts is None and newest[-1] is not said[0]
+        return PLAIN if "blocks" not in newest[-1].content else ANEW if is_new else TOLD
+    lasting = {entry["trouble"] for entry in spine.troubles.lasting if entry["about"] == f"c-{code}"}
+    if f" · c-{code}\n" not in spine.out.getvalue():
+        return "nobody is told"
+    if Trouble.CHANNEL_BROKEN.value in lasting:
+        return "broken"
+    dead = spine.rows("SELECT count(*) FROM deliveries WHERE channel = ? AND state = 'dead'", f"c-{code}")
+    return DEAD if Trouble.DEAD_LETTERS.value in lasting and dead == [(1,)] else "lost"
+
+
+def slack_channel(code):
+    return f"C-{code}".replace("_", "").upper()
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_a_loop():
+    """Let rendering read its templates: each is read on the loop, once, when the first message needs it."""
+
+
+async def told(tmp_path, clock, call, codes, line):
+    async with serve_slack(clock=clock.monotonic) as slack:
+        for code in codes:
+            room = slack_channel(code)
+            slack.channels[room] = Conversation(id=room, name=f"c-{code}")
+            slack.tokens.add(f"{TOKEN}-{code}")
+            slack.hooks[f"{HOOK}/{code}"] = room
+        slack.refuses = refusing = Refusing(codes, call)
+        lines = [
+            line.format(code=code, token=f"{TOKEN}-{code}", api=slack.api_url, url=f"{slack.hook_url}/{code}")
+            for code in codes
+        ]
+        text = CONFIG.format(channels="\n".join(lines), names=", ".join(f"c-{code}" for code in codes))
+        async with a_spine(tmp_path, text, clock, own_alarms=True) as spine:
+            return await lived(spine, slack, refusing, call)
+
+
+@pytest.mark.parametrize("call", LIVES)
+@virtual
+async def test_whatever_slack_refuses_the_newest_state_is_told_or_somebody_is(call, tmp_path, clock):
+    assert await told(tmp_path, clock, call, CODES, BOT) == {
+        code: OUTCOMES[call][meaning] for code, meaning in CODES.items()
+    }
+
+
+@virtual
+async def test_whatever_a_webhook_answers_the_newest_state_is_told_or_somebody_is(tmp_path, clock):
+    codes = WEBHOOK_CODES
+    assert await told(tmp_path, clock, "post", codes, WEBHOOK) == {
+        code: OUTCOMES["post"][meaning] for code, meaning in codes.items()
+    }
