@@ -138,6 +138,7 @@ def after(  # each is a fact of its own
         channel=channel,
         route=route,
         repeated_at=received_at if repeated else given.repeated_at if given else None,
+        instead_of=given.instead_of if given and given.channel == channel else "",
     )
 
 

@@ -27,7 +27,7 @@ from bridge.queue import Queue
 from bridge.settling import Settling
 from bridge.store import ChannelState, Result, StoreError
 from bridge.storm import Storm
-from bridge.trouble import Reporter, Silent
+from bridge.trouble import Reporter, Silent, Trouble
 
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
@@ -188,6 +188,7 @@ class Worker:
         if result.state is DeliveryState.DEAD:
             self.condition.bury(as_stored(result))
         for letter in self.condition.pardoned():
+            self._reporter.over(Trouble.DEAD_LETTERS, self.post.name)
             self._revive(letter, delivery)
         self._spacing.correct(result.verdict.calls if result.verdict else 0)
         self._settling.store(result, self._settled)

@@ -157,3 +157,37 @@ async def test_an_alarm_that_may_have_been_told_gets_its_ending(tmp_path, clock)
         ops.answers = lambda _: SENT
         await spine.settle(600)
         assert ops.told()[-1] == "recovered 1"
+
+
+BOTH = """
+server: {auth: off}
+channels:
+  ops: {type: slack, token: xoxb-made-up, channel: "#ops", fallback: here}
+  here: {type: webhook, url: "http://127.0.0.1:9/"}
+routes: %s
+default_channels: [ops]
+"""
+
+
+@pytest.mark.parametrize(
+    "routes", ["[{match: {severity: serious}, channels: [ops, here]}]", "[{match: {}, channels: [ops, here]}]"]
+)
+@virtual
+async def test_a_fallback_that_the_routes_name_too_takes_over_what_the_broken_channel_never_had(
+    routes, tmp_path, clock
+):
+    ops, here = Scripted(clock, lambda _: BROKEN), Scripted(clock)
+    change = scripted(clock, {"ops": ops, "here": here}, rate=None)
+    async with a_spine(tmp_path, BOTH % routes, clock, change=change) as spine:
+        await take(spine, of(1, alarmLevel="Warn"))
+        await spine.settle(5)
+        await take(spine, of(1, "b", alarmLevel="Serious", durationTime=60))
+        await spine.settle(5)
+        ops.answers = lambda _: SENT
+        await spine.settle(400)
+        await take(spine, of(2))
+        await spine.settle(5)
+        await take(spine, recovery(1))
+        await spine.settle(5)
+        assert [text for text in here.told() if text.endswith(" 1")] == ["triggered 1", "escalated 1", "recovered 1"]
+        assert "recovered 1" not in ops.told()

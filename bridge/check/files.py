@@ -11,7 +11,7 @@ from bridge.config import Config, Problem
 from bridge.configuration.problems import did_you_mean
 from bridge.configuration.uses import template_sets
 from bridge.rendering import builtin_templates
-from bridge.rendering.library import SUFFIX, Library
+from bridge.rendering.library import OWN, SUFFIX, Library
 
 LANGUAGES = ("en", "zh")
 UNUSED = "no message will ever use a file of this name"
@@ -55,8 +55,8 @@ def _hint(file: Path, *, inside_a_set: bool) -> str:
 
 def _misnamed(state: str, rest: str) -> str:
     forms = sorted({form for kind in KINDS.values() for form in kind.formats})
-    if state not in set(State):
-        return did_you_mean(state, State)
+    if state.removeprefix(f"{OWN}-") not in set(State):
+        return did_you_mean(state, [*State, *(f"{OWN}-{told}" for told in State)])
     language, _, form = ("en", "", rest) if rest in forms else rest.partition(".")
     if form not in forms:
         return f"; the formats are {', '.join(forms)}"

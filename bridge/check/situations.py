@@ -8,6 +8,8 @@ from bridge import samples, sources
 from bridge.alarm import Alarm, ReadingKind, State
 from bridge.episode import Event
 from bridge.message import Count
+from bridge.sources import own
+from bridge.trouble import Trouble
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)  # the samples are older than that
 STATES = (State.TRIGGERED, State.REPEAT, State.RECOVERED, State.ESCALATED, State.EXPIRED, State.CLOSED, State.REPLACED)
@@ -25,7 +27,7 @@ class Situation:
 
 
 def situations() -> Iterator[Situation]:
-    """Give each sample in each state, with and without what a state may have."""
+    """Give each sample in each state, with and without what a state may have; then the bridge's own alarms."""
     for name in samples.names():
         body = samples.body(name)
         reading = sources.read(body, NOW)
@@ -36,13 +38,24 @@ def situations() -> Iterator[Situation]:
             yield Situation(
                 sample=name, body=body, alarm=reading.alarm, event=_event(State.DIGEST), digest=_counts(reading.alarm)
             )
+    yield from _own()
+
+
+def _own() -> Iterator[Situation]:
+    """Give each of the bridge's own alarms as it begins, lasts and is over."""
+    for trouble in Trouble:
+        for state in (State.TRIGGERED, State.REPEAT, State.RECOVERED):
+            said = own.Own(trouble=trouble, about="ops", words="404", since=NOW, at=NOW, is_over=state.ends)
+            body = own.body_of(said)
+            event = replace(_event(state), kind=own.KIND, episode_id=1, number=1, started_at=NOW)
+            yield Situation(sample=f"the bridge's own {trouble}", body=body, alarm=own.read(body, NOW), event=event)
 
 
 def _counts(alarm: Alarm) -> tuple[Count, ...]:
     """Count many alarms of more policies than are counted by name."""
-    own = Count(policy=alarm.policy_name or alarm.subject, state=State.TRIGGERED, alarms=9000)
+    most = Count(policy=alarm.policy_name or alarm.subject, state=State.TRIGGERED, alarms=9000)
     others = (Count(policy=f"policy {number}", state=state, alarms=1) for number in range(30) for state in STATES)
-    return (own, *others)
+    return (most, *others)
 
 
 def _events(alarm: Alarm) -> Iterator[Event]:

@@ -107,13 +107,14 @@ def _hand_over(connection: Connection, result: Result, ids: Ids) -> str:
         "handed": handed,
         "length": len(handed),
     }
-    if connection.execute(statements.told_anyway, siblings).first() is not None:
-        return ""
+    is_told = connection.execute(statements.told_anyway, siblings).first() is not None
     row = connection.execute(statements.episode_by_id, {"id_": delivery.event.episode_id}).first()
     if row is not None:
         episode = rows.episode_of(row)
         values = rows.episode_row(replace(episode, given=taken_over(episode.given, result)))
         connection.execute(statements.change_episode, {f"{name}_": value for name, value in values.items()})
+    if is_told:
+        return ""
     connection.execute(statements.add_delivery, rows.delivery_row(_taken_over(result, ids.next())))
     return result.handed_to
 
@@ -136,13 +137,15 @@ def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given
         or any(delivery.channel in one.took_over for one in given.values())
     )
     kept = {name: one for name, one in given.items() if not (had_nothing and name == delivery.channel)}
+    instead_of = dict.fromkeys([*(before.took_over if before else ()), delivery.channel] if had_nothing else ())
     if already is not None:
-        return kept
+        instead_of = dict.fromkeys(already.took_over) | instead_of
+        return kept | {result.handed_to: replace(already, instead_of=",".join(instead_of))}
     taken = Given(
         channel=result.handed_to,
         route=delivery.route,
         repeated_at=before.repeated_at if before else None,
-        instead_of=",".join([*(before.took_over if before else ()), delivery.channel]) if had_nothing else "",
+        instead_of=",".join(instead_of),
     )
     return kept | {result.handed_to: taken}
 
