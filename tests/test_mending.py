@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bridge.channels.mending import cut, mended
 from bridge.message import Answer, Step
 from tests.fakes.channels import a_call, a_channel, a_message
+from tests.fakes.endpoint import Behaviour, serve_endpoint
 from tests.fakes.slack import TOKEN, Trouble, serve_slack
 from tests.fakes.slack_rules import units
 from tests.fakes.spine import a_body, a_spine
@@ -212,3 +213,20 @@ async def test_a_message_that_is_refused_gets_two_further_calls_one_mended_and_o
         assert {*rich} - {*better} == {"metadata"}
         assert better == {name: rich[name] for name in better}
         assert {*plain} == {"channel", "text", "unfurl_links", "unfurl_media"}
+
+
+async def test_an_incoming_webhook_that_names_the_fault_is_told_without_it():
+    async with serve_endpoint() as endpoint, a_channel("slack_webhook", url=endpoint.url()) as channel:
+        endpoint.next.append(Behaviour(status=400, body="too_many_attachments"))
+        verdict = await channel.post(a_call(a_message("x", text="CPU", attachments=[{"text": "x"}] * 101)))
+    assert (verdict.answer, verdict.calls) == (Answer.SENT, 2)
+    assert verdict.said == "200 ok; without what Slack refused: 400 too_many_attachments"
+    assert [len(received.json()["attachments"]) for received in endpoint.received] == [101, 20]
+
+
+async def test_an_incoming_webhook_that_does_not_name_it_is_called_once():
+    async with serve_endpoint() as endpoint, a_channel("slack_webhook", url=endpoint.url()) as channel:
+        endpoint.always = Behaviour(status=400, body="invalid_blocks")
+        verdict = await channel.post(a_call(a_message("x", text="CPU", blocks=[A])))
+    assert (verdict.answer, verdict.plain_helps, verdict.calls) == (Answer.REJECTED, True, 1)
+    assert len(endpoint.received) == 1

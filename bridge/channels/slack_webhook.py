@@ -14,6 +14,7 @@ from bridge.channels.encoding import json_bytes
 from bridge.channels.http import HttpSettings, Writing, parse_url
 from bridge.channels.kind import Kind, Tools
 from bridge.channels.line import Line, unusable
+from bridge.channels.mending import mended
 from bridge.channels.slack_codes import WEBHOOK_CODES, meaning_of, verdict_of
 from bridge.message import Answer, Call, Message, Step, Verdict
 from bridge.settings import DigestOver, OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
@@ -73,12 +74,22 @@ class SlackWebhook:
         self._address = settings.address
 
     async def post(self, call: Call) -> Verdict:
-        """Post the message and judge the answer."""
+        """Post the message and judge the answer; a message whose fault is named goes out once more without it."""
+        verdict, word = await self._made(call)
+        payload = mended(call.message.payload or {}, word, ()) if verdict.plain_helps else None
+        if payload:
+            second, _ = await self._made(replace(call, message=replace(call.message, payload=payload)))
+            said = self._line.clean(f"{second.said}; without what Slack refused: {verdict.said}")
+            verdict = replace(second, said=said, calls=2)
+        return verdict
+
+    async def _made(self, call: Call) -> tuple[Verdict, str]:
+        """Make one call; give its verdict, and the word that Slack said."""
         try:
             session = self._line.session()
             body = json_bytes(self.wire(call))
         except ValueError as error:
-            return unusable(error)
+            return unusable(error), ""
         writing = Writing()
         try:
             async with session.post(
@@ -86,10 +97,10 @@ class SlackWebhook:
             ) as response:
                 answer = (await response.read()).decode("utf-8", "replace")
         except FAILURES as error:
-            return self._line.failed(error, may_have_arrived=writing.begun)
+            return self._line.failed(error, may_have_arrived=writing.begun), ""
         after_seconds = self._line.after(response.headers.get("Retry-After"))
         verdict = judge(response.status, answer, after_seconds, is_plain=call.message.payload is None)
-        return replace(verdict, said=self._line.clean(verdict.said))
+        return replace(verdict, said=self._line.clean(verdict.said)), _word(answer)
 
     def wire(self, call: Call) -> Mapping[str, Any]:
         """Give the message's arguments."""
