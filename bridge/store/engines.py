@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
 
+from bridge.store.prepared import told_by_sqlalchemy
+
 BUSY_SECONDS = 5  # how long another process's write is waited for
 CHECKPOINT_PAGES = 8000  # 32 MB of WAL: 15 % faster than the default of 1,000 with a million rows
 CACHE_KIB = 65536
@@ -19,10 +21,14 @@ def engine(path: Path, begin: str, wait_seconds: float = BUSY_SECONDS) -> Engine
         URL.create("sqlite", database=str(path)), connect_args={"timeout": wait_seconds, "check_same_thread": False}
     )
     event.listen(made, "connect", _prepare)
+    statement = f"BEGIN {begin}"
 
     @event.listens_for(made, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(f"BEGIN {begin}")
+        try:
+            connection.connection.driver_connection.execute(statement)
+        except Exception as error:
+            raise told_by_sqlalchemy(connection, statement, error) from error
 
     return made
 

@@ -1,7 +1,7 @@
 """Statements compiled once for a database, for the rows that come by the thousand.
 
 Executing many rows through the expression language costs about 8 µs a row for parameters that are in
-order already (measured in 2026): here a row costs one.
+order already, and 6 µs a statement (measured in 2026): here the driver gets them as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from bridge.store import statements
@@ -40,8 +41,21 @@ class Prepared:
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute it for each row; nothing where there are none."""
-        if rows:
-            connection.exec_driver_sql(self._sql, [self._arguments(row) for row in rows])
+        if not rows:
+            return
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(self._sql, [self._arguments(row) for row in rows])
+        except Exception as error:
+            raise told_by_sqlalchemy(connection, self._sql, error) from error
+        finally:
+            cursor.close()
+
+
+def told_by_sqlalchemy(connection: Connection, sql: str, error: Exception) -> BaseException:
+    """Give a driver's error as SQLAlchemy raises it; any other stays as it is."""
+    dialect = connection.dialect
+    return DBAPIError.instance(sql, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
 def _arguments(compiled: SQLCompiler) -> Callable[[Row], Any]:
