@@ -40,7 +40,10 @@ class Direct:
         """Take an open session, for its connections and its own headers; `headers` go out with every call."""
         assert session.connector is not None
         self._connector = session.connector
-        self._timeout = session.timeout
+        self._loop = asyncio.get_running_loop()
+        assert session.timeout.total is not None
+        self._seconds = session.timeout.total
+        self._timeout = aiohttp.ClientTimeout(total=self._seconds, connect=self._seconds)
         named = CIMultiDict(session.headers)
         named.update(headers)
         self._request = aiohttp.ClientRequest(
@@ -48,7 +51,7 @@ class Direct:
             address,
             headers=named,
             skip_auto_headers=session.skip_auto_headers,
-            loop=asyncio.get_running_loop(),
+            loop=self._loop,
             session=session,
             proxy=proxy,
             proxy_headers=session.headers if proxy else None,
@@ -57,27 +60,37 @@ class Direct:
 
     async def call(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Make one call; raise one of FAILURES where no answer came."""
+        begun = self._loop.time()
+        connection = await self._connector.connect(self._request, [], self._timeout)
+        protocol, transport = connection.protocol, connection.transport
         message, answer = None, None
+        # At a tenth of the cost of asyncio.timeout: what is read from a connection ends with it.
+        deadline = self._loop.call_at(begun + self._seconds, _abort, transport)
         try:
-            async with asyncio.timeout(self._timeout.total):
-                connection = await self._connector.connect(self._request, [], self._timeout)
-                try:
-                    message, payload = await self._exchange(connection, headers, body)
-                    answer = await beginning(payload)
-                except BaseException:
-                    connection.close()
-                    raise
-                connection.release()  # which closes it where more is to come
-        except FAILURES:
+            assert protocol is not None
+            message, payload = await self._exchange(protocol, transport, headers, body)
+            answer = await beginning(payload)
+            connection.release()  # which closes it where more is to come
+        except FAILURES as error:
+            connection.close()
+            if message is None and self._loop.time() >= deadline.when():
+                raise TimeoutError from error
             if message is None:
                 raise
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            deadline.cancel()
         return Reply(status=message.code, reason=message.reason, headers=message.headers, body=answer)
 
     async def _exchange(
-        self, connection: aiohttp.connector.Connection, headers: Mapping[str, str], body: bytes
+        self,
+        protocol: ResponseHandler,
+        transport: asyncio.WriteTransport | None,
+        headers: Mapping[str, str],
+        body: bytes,
     ) -> tuple[RawResponseMessage, StreamReader]:
-        protocol, transport = connection.protocol, connection.transport
-        assert protocol is not None
         if transport is None:
             raise aiohttp.ServerDisconnectedError
         protocol.set_response_params(read_until_eof=True)
@@ -107,3 +120,8 @@ class Direct:
         lines = "".join([f"{name}: {value}\r\n" for name, value in named])
         self._start = f"{request.method} {target} HTTP/1.1\r\n{lines}"
         return self._start
+
+
+def _abort(transport: asyncio.WriteTransport | None) -> None:
+    if transport is not None:
+        transport.abort()

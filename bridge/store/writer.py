@@ -35,6 +35,37 @@ class Overloaded(StoreError):
     """Too many callbacks wait for the store."""
 
 
+class Patience:
+    """Gives up what waits too long: one timer for all, since each that waits for the store would have a timer in vain."""
+
+    def __init__(self, seconds: float, words: str) -> None:
+        self._seconds = seconds
+        self._words = words
+        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()  # the oldest first
+        self._is_timed = False
+
+    def add(self, future: asyncio.Future[Any]) -> None:
+        """Bear with this one, from now on."""
+        loop = asyncio.get_running_loop()
+        while self._waiting and self._waiting[0][1].done():
+            self._waiting.popleft()
+        self._waiting.append((loop.time() + self._seconds, future))
+        if not self._is_timed:
+            self._time(loop)
+
+    def _time(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_timed = bool(self._waiting)
+        if self._waiting:
+            loop.call_at(self._waiting[0][0], self._give_up, loop)
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= loop.time()):
+            _, future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(Overloaded(self._words))
+        self._time(loop)
+
+
 class Writer:
     """Gives each of its callers an answer when theirs is on disk."""
 
@@ -49,19 +80,16 @@ class Writer:
         self._results: Waiting[Result] = deque()
         self._begun: Waiting[int] = deque()
         self._jobs: Waiting[Job] = deque()
+        self._patience = Patience(WAIT_SECONDS, f"the store did not take it within {WAIT_SECONDS:g} s")
         self._wake = asyncio.Event()
 
     async def record(self, callback: Callback) -> Judgement:
         """Store one callback and what follows from it; raise Overloaded or StoreUnavailable."""
         if len(self._callbacks) >= MAX_WAITING:
             raise Overloaded("too many callbacks are waiting for the store")
-        future = self._put(self._callbacks, callback)
-        timer = asyncio.get_running_loop().call_later(WAIT_SECONDS, _give_up, future)
-        try:
-            judgement: Judgement = await future
-        finally:
-            timer.cancel()
-        return judgement
+        future: asyncio.Future[Judgement] = self._put(self._callbacks, callback)
+        self._patience.add(future)
+        return await future
 
     def finish(self, result: Result) -> asyncio.Future[None]:
         """Store how an attempt ended, however long the store takes; the future is done when it is on disk."""
@@ -167,11 +195,6 @@ def _take(queue: Waiting[T], most: int | None) -> list[tuple[T, asyncio.Future[A
         if not future.done():
             taken.append((item, future))
     return taken
-
-
-def _give_up(future: asyncio.Future[Any]) -> None:
-    if not future.done():
-        future.set_exception(Overloaded(f"the store did not take it within {WAIT_SECONDS:g} s"))
 
 
 def _items(taken: list[tuple[T, asyncio.Future[Any]]]) -> list[T]:
