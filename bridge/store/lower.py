@@ -38,11 +38,11 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
 def _finish_row(result: Result) -> rows.Row:
     return {
         "id_": result.delivery.id,
-        "state_": result.state.value,
+        "state_": str(result.state),
         "attempts_": result.attempts,
         "due_at_": milliseconds(result.due_at),
         "note_": rows.clean(result.note),
-        "step_": result.step.value,
+        "step_": str(result.step),
         "plain_": result.plain,
     }
 
@@ -53,7 +53,7 @@ def _attempt_row(result: Result, attempt_id: int) -> rows.Row:
         "id": attempt_id,
         "delivery_id": result.delivery.id,
         "made_at": milliseconds(result.made_at),
-        "answer": result.verdict.answer.value,
+        "answer": str(result.verdict.answer),
         "status": result.verdict.status,
         "said": rows.clean(result.verdict.said),
         "sent": rows.clean(result.sent),

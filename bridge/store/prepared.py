@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Boolean, Connection, Dialect, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -38,11 +38,17 @@ class Prepared:
         assert isinstance(compiled, SQLCompiler)
         self._sql = str(compiled)
         self._arguments = _arguments(compiled)
+        # sqlite3 tries to adapt what is no plain number or text, at a µs a value: True and False become 1 and 0.
+        truths = [] if dialect.supports_native_boolean else compiled.binds.values()
+        self._truths = tuple(bind.key for bind in truths if isinstance(bind.type, Boolean))
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute it for each row; nothing where there are none."""
         if not rows:
             return
+        for name in self._truths:
+            for row in rows:
+                row[name] = +row[name]
         cursor = connection.connection.cursor()
         try:
             cursor.executemany(self._sql, [self._arguments(row) for row in rows])

@@ -47,8 +47,8 @@ def callback_row(callback_id: int, callback: Callback, judgement: Judgement) -> 
         "id": callback_id,
         "received_at": milliseconds(callback.received_at),
         "body": callback.body,
-        "outcome": judgement.outcome,
-        "reason": rows.clean(judgement.reason),
+        "outcome": str(judgement.outcome),
+        "reason": rows.clean(str(judgement.reason)),
         "session_id": rows.clean(callback.reading.session_id),
         "episode_id": judgement.episode_id,
     }

@@ -32,7 +32,7 @@ def episode_row(episode: Episode) -> Row:
         "id": episode.id,
         "number": episode.number,
         "key": episode.key,
-        "phase": episode.phase.value,
+        "phase": str(episode.phase),
         "kind": clean(episode.kind),
         "started_at": milliseconds(episode.started_at),
         "heard_at": milliseconds(episode.heard_at),
@@ -115,7 +115,7 @@ def event_row(event: Event) -> Row:
     """Give an event's row."""
     return {
         "id": event.id,
-        "state": event.state.value,
+        "state": str(event.state),
         "episode_id": event.episode_id,
         "callback_id": event.callback_id,
         "created_at": milliseconds(event.created_at),
@@ -129,7 +129,7 @@ def event_row(event: Event) -> Row:
         "again": event.again,
         "unheard": event.unheard,
         "successor": event.successor,
-        "cause": event.cause.value,
+        "cause": str(event.cause),
     }
 
 
@@ -140,9 +140,9 @@ def delivery_row(delivery: Delivery) -> Row:
         "event_id": delivery.event.id,
         "channel": delivery.channel,
         "route": delivery.route,
-        "step": delivery.step.value,
+        "step": str(delivery.step),
         "plain": delivery.plain,
-        "state": delivery.state.value,
+        "state": str(delivery.state),
         "attempts": delivery.attempts,
         "due_at": milliseconds(delivery.due_at),
         "note": clean(delivery.note),
