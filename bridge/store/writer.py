@@ -36,7 +36,7 @@ class Overloaded(StoreError):
 
 
 class Patience:
-    """Gives up what waits too long: one timer for all, since each that waits for the store would have a timer in vain."""
+    """Gives up what waits too long, by one timer for all: each would have its own in vain."""
 
     def __init__(self, seconds: float, words: str) -> None:
         self._seconds = seconds
