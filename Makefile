@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test judge pictures check fix bench lock clean
+.PHONY: help run test fuzz judge pictures check fix bench lock clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -22,6 +22,9 @@ run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
 
 test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
 	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+fuzz: $(DEVELOPS)  ## 200,000 random requests and 5,000 configs (ARGS="--seed S" for the same again)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 judge: $(DEVELOPS) $(JUDGES)  ## Slack's messages with every hostile value and every life; `make test` takes a part
 	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py tests/test_slack_life_table.py $(ARGS)

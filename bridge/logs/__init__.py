@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 from bridge.logs.lines import Fields
 from bridge.logs.sink import Sink
@@ -104,7 +105,7 @@ def _take_over_standard_logging(sink: Sink) -> None:
 def _tell_shortly(record: logging.LogRecord) -> bool:
     """Tell of a request that is not HTTP in a short line: aiohttp shows all that anybody sent, below a traceback."""
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, HttpProcessingError):
+    if isinstance(error, HttpProcessingError | RequestPayloadError):  # the latter: a body that nobody asked for
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         record.msg = f"{record.getMessage()}: it is not HTTP ({type(error).__name__})"
         record.args, record.exc_info = (), None

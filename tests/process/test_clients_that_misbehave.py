@@ -121,3 +121,13 @@ async def test_half_sent_bodies_are_given_up_and_slow_clients_keep_nobody_waitin
     assert len(waits) > 5
     assert max(waits) < PROMPT_SECONDS
     assert len(bridge.logged("callback", reason="the body did not arrive in time")) == SLOW
+
+
+async def test_a_body_that_is_not_encoded_as_it_says_and_that_nobody_reads_is_told_of_in_one_line(runner):
+    bridge = await runner.serve(HERE)
+    async with connected(bridge) as (reader, writer):
+        writer.write(head("Content-Length: 8\r\nContent-Encoding: gzip", path="/callback/wrong") + b"not gzip")
+        assert (await reader.read())[9:12] == b"401"
+    line = await bridge.log("Unhandled exception: it is not HTTP (RequestPayloadError)")
+    assert line["level"] == "warning"
+    assert line.keys() == {"time", "level", "event", "logger"}
