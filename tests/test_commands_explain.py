@@ -6,10 +6,13 @@ import re
 import pytest
 from sqlalchemy import event
 
+from bridge.message import Answer
 from bridge.store.asking import ask
 from bridge.store.lives import Lives
-from tests.fakes.asked import CONFIG, asked, of, over
+from tests.fakes.asked import CONFIG, Asked, asked, of, over
 from tests.fakes.endpoint import Behaviour, serve_endpoint
+from tests.fakes.scripted import Scripted, a_verdict, in_turn, scripted
+from tests.fakes.slack import TOKEN
 from tests.fakes.spine import a_spine, sample
 from tests.fakes.virtual import virtual
 
@@ -219,3 +222,28 @@ def test_no_question_of_a_life_looks_through_a_table(asking):
         "ix_events_no_trigger",
         "ix_deliveries_not_at_once",
     }
+
+
+@virtual
+async def test_what_a_digest_told_shows_the_digests_own_call(tmp_path, clock):
+    chat = Scripted(clock, in_turn(a_verdict(Answer.RETRY, after_seconds=30)))
+    text = CONFIG.replace("here: {type: terminal}", f'here: {{type: slack, token: {TOKEN}, channel: "#ops"}}')
+    async with a_spine(tmp_path, text, clock, change=scripted(clock, {"here": chat})) as spine:
+        await asyncio.gather(*(spine.take(of(f"ins-{number}")) for number in range(30)))
+        await spine.settle(300)
+        ((digest,),) = spine.rows(
+            "SELECT id FROM deliveries WHERE event_id IN (SELECT id FROM events WHERE state = 'digest')"
+        )
+        asking = Asked(place=tmp_path)
+        told_one = (await asyncio.to_thread(asking, "explain", "ins-7")).stdout.splitlines()
+        told_all = (await asyncio.to_thread(asking, "explain", str(digest))).stdout.splitlines()
+        record = await asyncio.to_thread(asking.json, "explain", "ins-7")
+    place = next(
+        place for place, line in enumerate(told_one) if f"digested: told in a digest: delivery {digest}" in line
+    )
+    assert told_one[place + 1].strip() == "next: nothing by itself: the digest tells of it"
+    assert told_one[place + 2].strip() == f"here: post of digest, by default_channels, delivery {digest}: sent"
+    assert told_one[place + 3].endswith("attempt: sent, the answer was: ok")
+    assert f"here: post of digest, by default_channels, delivery {digest}: sent" in told_all[1]
+    (delivery,) = record["lives"][0]["events"][0]["deliveries"]
+    assert [one["id"] for one in delivery["digest"]] == [str(digest)]

@@ -44,7 +44,7 @@ def explain(
     with desk(config) as at:
         lives = Lives(at.asking.connection)
         alarms = lives.named(id_.strip(), MOST)
-        found = [lives.life(alarms[0])] if alarms else [lives.life_alone(one) for one in lives.alone(id_.strip())]
+        found = [lives.life(alarms[0])] if alarms else lives.alone(id_.strip())
         if not found:
             fail(
                 f"{visible(id_)}: nothing of this id is stored: no alarm, session, object, policy, callback or delivery"

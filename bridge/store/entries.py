@@ -66,6 +66,7 @@ class DeliveryEntry:
     alarm: str  # short id; empty: no alarm
     object_id: str
     created_at: datetime
+    digest: int  # the event of the digest that tells of it; 0: none does
 
 
 def callback_entry(row: Any) -> CallbackEntry:
@@ -123,4 +124,5 @@ def delivery_entry(row: Any) -> DeliveryEntry:
         alarm=short_id(row.number) if row.number else "",
         object_id=row.object_id or "",
         created_at=moment(row.created_at or 0),
+        digest=row.digest or 0,
     )

@@ -60,6 +60,7 @@ class Carried:
     attempts: Sequence[AttemptEntry] = ()
     requests: Sequence[RequestEntry] = ()
     ahead: int = 0
+    digest: "Sequence[Carried]" = ()  # the calls of the digest that tells of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ LATER = text(  # as in the index
     f"(callbacks.id > callbacks.episode_id OR callbacks.id < callbacks.episode_id - {NEAR})"
 )
 SENT_WITHIN = timedelta(days=1)  # the result of an attempt is stored soon, unless the disk is full
-SHORTEST_ID = 13  # digits: ids of the store have 16 or more
+SHORTEST_ID, LONGEST_ID = 13, 19  # digits: ids of the store have 16 or more
 
 
 class Lives(Asking):
@@ -55,17 +55,27 @@ class Lives(Asking):
         number = number_of(text_)
         if number and (found := self._alarms(episodes.c.number == number, 1)):
             return found
-        if text_.isdecimal() and len(text_) >= SHORTEST_ID and (episode := self._episode_of(int(text_))):
+        if text_.isdecimal() and SHORTEST_ID <= len(text_) <= LONGEST_ID and (episode := self._episode_of(int(text_))):
             return self._alarms(episodes.c.id == episode, 1)
         found = self._alarms(or_(episodes.c.object_id == text_, episodes.c.policy_id == text_), limit)
         return found or self._alarms(episodes.c.id.in_(self._of_session(text_)), limit)
 
-    def alone(self, text_: str) -> list[CallbackEntry]:
-        """Find callbacks that are no alarm, by their own id or their session's."""
-        is_id = text_.isdecimal() and len(text_) >= SHORTEST_ID
-        found = callbacks.c.id == int(text_) if is_id else callbacks.c.session_id == text_
+    def alone(self, text_: str) -> list[Life]:
+        """Read the lives of what is no alarm: callbacks by their id or session, a digest by the id of its delivery."""
+        id_ = int(text_) if text_.isdecimal() and SHORTEST_ID <= len(text_) <= LONGEST_ID else 0
+        event = select(deliveries.c.event_id).where(deliveries.c.id == id_).scalar_subquery()
+        told = list(self.connection.execute(select(events).where(or_(events.c.id == id_, events.c.id == event))))
+        found = (
+            callbacks.c.id.in_([id_, *(one.callback_id for one in told)]) if id_ else callbacks.c.session_id == text_
+        )
         query = CALLBACKS.where(callbacks.c.episode_id == 0, found)
-        return [callback_entry(row) for row in self.connection.execute(query)]
+        came = [callback_entry(row) for row in self.connection.execute(query)]
+        lives = [self._life_alone(one) for one in came]
+        channels = read_channel_states(self.connection)
+        told = [] if came else told
+        return lives + [
+            Life(alarm=None, callbacks=[], told=[self._told(event_entry(one))], channels=channels) for one in told
+        ]
 
     def life(self, alarm: AlarmEntry) -> Life:
         """Read all that is stored of an alarm."""
@@ -81,7 +91,7 @@ class Lives(Asking):
             silent_seconds=receiving_seconds(self.connection) - int(self.connection.execute(quiet).scalar() or 0),
         )
 
-    def life_alone(self, callback: CallbackEntry) -> Life:
+    def _life_alone(self, callback: CallbackEntry) -> Life:
         """Read all that is stored of a callback that is no alarm.
 
         One that was not announced at once is counted in a later message: the first such one is its event.
@@ -142,12 +152,14 @@ class Lives(Asking):
         return [found[id_] for id_ in sorted(found)]
 
     def _told(self, event: EventEntry) -> Told:
-        mine = deliveries.c.event_id == event.id
-        near = DELIVERIES.where(mine, deliveries.c.id.between(event.id, event.id + NEAR))
+        return Told(event=event, deliveries=self._of_event(event.id))
+
+    def _of_event(self, event_id: int) -> list[Carried]:
+        mine = deliveries.c.event_id == event_id
+        near = DELIVERIES.where(mine, deliveries.c.id.between(event_id, event_id + NEAR))
         later = DELIVERIES.where(mine, text(f"deliveries.id > deliveries.event_id + {NEAR}"))
         found = [*self.connection.execute(near), *self.connection.execute(later)]
-        entries = sorted(map(delivery_entry, found), key=lambda one: one.id)
-        return Told(event=event, deliveries=[self._carried(one) for one in entries])
+        return [self._carried(one) for one in sorted(map(delivery_entry, found), key=lambda one: one.id)]
 
     def _carried(self, delivery: DeliveryEntry) -> Carried:
         asked = self._requests([delivery.id])
@@ -156,7 +168,8 @@ class Lives(Asking):
             before = and_(deliveries.c.channel == delivery.channel, deliveries.c.id < delivery.id, IS_WORK)
             ahead = int(self.connection.execute(select(func.count()).where(before)).scalar_one())
         made = self._attempts(delivery) if delivery.attempts or asked else []
-        return Carried(delivery=delivery, attempts=made, requests=asked, ahead=ahead)
+        digest = self._of_event(delivery.digest) if delivery.state == "digested" else ()
+        return Carried(delivery=delivery, attempts=made, requests=asked, ahead=ahead, digest=digest)
 
     def _attempts(self, delivery: DeliveryEntry) -> list[AttemptEntry]:
         """Find the calls: those that were not taken by their index, the one that was by when it was made."""

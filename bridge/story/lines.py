@@ -121,6 +121,8 @@ def _delivery(carried: Carried, words: Words) -> Iterator[Line]:
         yield from part
     if follows := next_of_delivery(carried, words.now):
         yield Line(None, 2, f"next: {follows}")
+    for one in carried.digest:
+        yield from _delivery(one, words)
 
 
 def _attempt(attempt: AttemptEntry) -> Iterator[Line]:

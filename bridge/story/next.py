@@ -16,7 +16,7 @@ REPLAY = "`alarm-bridge replay {id}` puts it back"
 ENDS = {
     "superseded": "nothing: another message says it",
     "moved": "nothing here: another channel has it",
-    "digested": "nothing: a digest tells of it",
+    "digested": "nothing by itself: the digest tells of it",
 }
 
 

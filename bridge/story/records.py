@@ -62,6 +62,7 @@ def _carried(carried: Carried, words: Words, iso: Iso) -> dict[str, Any]:
         "due_at": iso(delivery.due_at),
         "attempts": [_attempt(one, iso) for one in carried.attempts],
         "requests": [_request(one, iso) for one in carried.requests],
+        "digest": [_carried(one, words, iso) for one in carried.digest],
         "next": next_of_delivery(carried, words.now),
     }
 
