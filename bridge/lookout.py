@@ -23,11 +23,12 @@ async def look_out(
     clock: Clock,
 ) -> None:
     """Look now and then, until cancelled."""
-    looks = 0
+    looks = refusals = 0
     while True:
         await clock.sleep(LOOK_SECONDS)
-        if writer.trouble:
-            troubles.trouble(Trouble.STORE_FAILING, words=writer.trouble)
+        if writer.trouble or writer.refusals != refusals:
+            refusals = writer.refusals
+            troubles.trouble(Trouble.STORE_FAILING, words=writer.last_trouble)
         else:
             troubles.over(Trouble.STORE_FAILING)
         looks += 1

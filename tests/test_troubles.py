@@ -263,6 +263,22 @@ async def test_a_store_that_could_not_be_written_is_told_when_it_was_well_for_a_
         assert event == (pytest.approx(600, abs=3), 1)
 
 
+@virtual
+async def test_a_store_that_refused_one_callback_and_took_the_next_is_told_of_too(tmp_path, clock):
+    async with a_spine(tmp_path, CONFIG, clock, workers=False, own_alarms=True) as spine:
+        await spine.settle(5.2)
+        works = fail(spine.store)
+        with pytest.raises(StoreUnavailable):
+            await spine.take(a_body())
+        works()
+        await spine.settle(0.6)
+        await spine.take(a_body())
+        assert spine.writer.trouble == ""
+        await spine.settle(70)
+        assert own(spine) == ["recovered store_failing"]
+        assert spine.rows("SELECT count(*) FROM events WHERE state = 'recovered'") == [(1,)]
+
+
 def fail(store):
     """Let a store take nothing until what this gives is called."""
     write, begin = store.write, store.begin

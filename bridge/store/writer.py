@@ -72,6 +72,8 @@ class Writer:
     def __init__(self, store: Store, judge: Callable[[], Judge], executor: Executor, clock: Clock) -> None:
         self.store = store
         self.trouble = ""  # why the store cannot be written, while it cannot
+        self.last_trouble = ""  # why it could not, and how often: who looks now and then misses a short one
+        self.refusals = 0
         self.on_work: Callable[[Written], None] = lambda _written: None  # told of new deliveries
         self._judge = judge
         self._executor = executor
@@ -181,7 +183,8 @@ class Writer:
     def _refuse(self, error: StoreUnavailable, waiting: Iterable[tuple[Any, asyncio.Future[Any]]]) -> None:
         if not self.trouble:
             log.error("the store cannot be written", reason=str(error))
-        self.trouble = str(error)
+        self.trouble = self.last_trouble = str(error)
+        self.refusals += 1
         for _, future in waiting:
             if not future.done():
                 future.set_exception(error)
