@@ -1,5 +1,6 @@
 """What a digest says, word for word, and that it stays within what Slack takes."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from bridge.message import Count, Digest
 from bridge.rendering.dialects.slack import MAX_TEXT
 from bridge.rendering.plain import plain_text
 from tests.test_rendering_support import builtin, payload_of, rendered, telling_of, with_alarm
+from tests.test_templates_expected import compare
 
 SERIOUS = ("capture-2020-cvm-disk-triggered", {"severity": "serious"})
 OVER: tuple[str, dict[str, str]] = ("capture-2020-mysql-cpu-recovered", {})
@@ -72,22 +74,27 @@ def test_beyond_twenty_policies_the_others_are_counted_together():
     assert lines[21] == "6 other policies: 90 triggered, 1 recovered"
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_slack_is_told_in_exactly_these_blocks(language):
+    payload = payload_of(digest("slack", language))
+    compare(f"slack/state-digest.{language}.json", json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
+
+
 @pytest.mark.parametrize("kind", ["slack", "slack_webhook"])
 def test_slack_is_told_the_same_in_blocks(kind):
     payload = payload_of(digest(kind))
     assert payload["text"] == "📋 Digest · 107 alarms: 99 triggered, 7 still firing, 1 recovered"
-    ((top, states, whom), below) = payload["blocks"], payload["attachments"][0]["blocks"]
+    ((top, states), below) = payload["blocks"], payload["attachments"][0]["blocks"]
     assert top["text"]["text"] == "📋 Digest · 107 alarms"
-    assert states["text"]["text"] == "99 triggered, 7 still firing, 1 recovered"
-    assert whom["text"]["text"] == "<!here>"
+    assert states["text"]["text"] == "*99 triggered, 7 still firing, 1 recovered*  <!here>"
     policies, command, named, note = below
     assert policies["text"]["text"] == (
         "*disk (policy-3hx7rw0c)*: 99 triggered\n*mysql (policy-q2n6b8ya)*: 7 still firing, 1 recovered"
     )
-    assert command["elements"][0]["text"] == "What is open: alarm-bridge alarms --limit 107"
+    assert command["elements"][0]["text"] == "What is open: `alarm-bridge alarms --limit 107`"
     assert named["text"]["text"] == (
-        "▲ Triggered · serious · 磁盘利用率 · prod-media-mixer-05 (ins-k4v8q2mz) · 10.009 % · v0n3wx\n"
-        "✔ Recovered · CPU利用率 · cdbro-5m1x9tfe(实例名:orders-log,IP:172.16.8.21:3306) · 18.149 % · v0n3wx"
+        "🔴 Triggered · serious · *磁盘利用率* · prod-media-mixer-05 (ins-k4v8q2mz) · 10.009 % · `v0n3wx`\n"
+        "✅ Recovered · *CPU利用率* · cdbro-5m1x9tfe(实例名:orders-log,IP:172.16.8.21:3306) · 18.149 % · `v0n3wx`"
     )
     assert note["elements"][0]["text"] == "The 2 worst are named here."
 

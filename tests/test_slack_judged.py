@@ -15,12 +15,16 @@ from bridge import samples
 from bridge.alarm import State
 from bridge.rendering import Telling
 from bridge.rendering.dialects.slack_text import JOINER
+from bridge.trouble import Trouble
 from tests.fakes.slack_rules import RefusedError, check_content
 from tests.judges.judging import INSTALLED, MISSING, Payload, complaints, mrkdwn_in, read
+from tests.test_rendering_digest import digest
 from tests.test_rendering_slack import FIELDS, HOSTILE, hostile, looked_for
 from tests.test_rendering_support import OUR_TIME, builtin, channel, event_of, shown, telling_of
 from tests.test_sources_dimensions import SETS, wrapped
 from tests.test_templates_expected import MENTIONED, STATES
+from tests.test_templates_own import STATES as OWN_STATES
+from tests.test_templates_own import a_telling as own
 
 pytestmark = pytest.mark.skipif(not INSTALLED.is_file(), reason=MISSING)
 
@@ -29,14 +33,14 @@ TOLD = [sample for sample in samples.names() if not sample.startswith("verificat
 OVERSIZE = ["x" * 151, "漢" * 2001, "𝄞" * 1501, "&" * 3001, "<" * 4001, "a b " * 4000, "x\n" * 3000, "`*_~" * 900]
 VALUES = [
     *HOSTILE, *OVERSIZE, "<mailto:a@evil.example|a>", "<!channel", "<!everyone>", "<!subteam^S1|@x>", "```\n<!here>\n```",
-    "<tel:+1|x>", "&#60;!here&#62;", "~~a~~ **b**", "- a\n- b",
+    "<tel:+1|x>", "&#60;!here&#62;", "~~a~~ **b**", "- a\n- b", "10.0.0.1:100:1",
 ]  # fmt: skip
 BODIES = {
     "metric": "capture-2020-cvm-disk-triggered",
     "event": "doc-2021-event-triggered",
     "cloudevent": "doc-2022-cloudevents",
 }
-HARMLESS = {"Root", "Text", "Bold", "Command"}  # what may stand in a message besides
+HARMLESS = frozenset({"Root", "Text", "Bold", "Command"})  # what may stand in a message besides
 
 
 def rendered(telling: Telling) -> Payload:
@@ -50,7 +54,7 @@ def rendered(telling: Telling) -> Payload:
     return bot.payload
 
 
-def judged(payloads: list[Payload]) -> dict[str, str]:
+def judged(payloads: list[Payload], *, harmless: frozenset[str] = HARMLESS) -> dict[str, str]:
     """Let all judges see the messages; give what the reader of each mrkdwn text sees."""
     for payload in payloads:
         assert complaints(payload) == [], payload
@@ -60,7 +64,7 @@ def judged(payloads: list[Payload]) -> dict[str, str]:
             pytest.fail(f"{error.code}: {error.messages}: {payload}")
     understood = read(text for payload in payloads for text in mrkdwn_in(payload))
     for text, one in understood.items():
-        assert one.kinds <= HARMLESS, text
+        assert one.kinds <= harmless, text
         strangers = [command for command in one.commands if not OUR_TIME.fullmatch(command[1:-1])]
         assert strangers in ([], ["<!here>"]), text
     return {text: one.text for text, one in understood.items()}
@@ -85,6 +89,19 @@ def test_each_body_and_each_set_of_dimensions_in_each_state_pleases_all_judges(l
     judged(payloads)
 
     assert len(payloads) == (17 + 101) * 8
+    record_property("judged", len(payloads) * 2)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_digests_and_the_bridges_own_alarms_please_all_judges(language, record_property):
+    tellings = [
+        digest("slack", language),
+        *(own(one, state, "slack", language) for one in Trouble for state in OWN_STATES),
+    ]
+    payloads = [rendered(telling) for telling in tellings]
+
+    judged(payloads, harmless=HARMLESS | {"Code"})  # around what is to be typed
+
     record_property("judged", len(payloads) * 2)
 
 

@@ -1,11 +1,11 @@
 // Reads a JSON list of mrkdwn texts; writes for each what Slack would make of it: the kinds of its parts (see
 // NodeType of slack-message-parser), its commands, and the text that is left for the reader. What stands between two
-// colons is an emoji to the parser whatever it is; to Slack only small letters, digits and four signs make one.
+// colons is an emoji to the parser whatever it is; to Slack only names of small letters, digits and four signs are.
 import { readFileSync, writeFileSync } from "node:fs";
 import parse, { NodeType } from "slack-message-parser";
 
 function walk(node, found) {
-  if (node.type === NodeType.Emoji && !/^:[a-z0-9_'+-]+:$/.test(node.source)) {
+  if (node.type === NodeType.Emoji && !/^:(?:[a-z0-9_'+-]*[a-z][a-z0-9_'+-]*|100|1234):$/.test(node.source)) {
     found.text += node.source;
     return found;
   }

@@ -14,7 +14,7 @@ from bridge.rendering.visible import whole
 JOINER = "\u2060"
 ENTITY = re.compile(r"<([^\s<>][^<>\n]*)>")  # what a template writes for a link or a mention
 FORMAT = re.compile(r"(?<![^\W_])[*_~`]+|[*_~`]+(?![^\W_])|`+")  # inside a word, as in cpu_usage, they do nothing
-EMOJI = re.compile(r":(?=[\w+'-]*[a-z][\w+'-]*:)")
+EMOJI = re.compile(r":(?=(?:[\w+'-]*[a-z][\w+'-]*|100|1234):)")
 QUOTE = re.compile(r"^&gt;|(?<=[*_~])&gt;", re.MULTILINE)  # some readers see a line begin behind a bold star, too
 LINKS = re.compile(r"(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_]{2})")  # what Slack would link unasked
 MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>]")
