@@ -18,7 +18,7 @@ UNDER = {  # the bold words above a table of errors, and the meanings it lists
     "It may have arrived": {Meaning.UNSURE},
     "The token or the app": {Meaning.CREDENTIALS},
     "The Slack channel": {Meaning.DESTINATION},
-    "This message: once more as plain text": {Meaning.RICH},
+    "This message: at once without its fault": {Meaning.RICH},
     "This message, whatever its form": {Meaning.FINAL},
     "The message to change or answer is not there": {Meaning.GONE},
 }
