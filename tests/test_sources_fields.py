@@ -1,12 +1,14 @@
 """Single fields: types that vary, places that vary, words that vary."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
 
 from bridge import samples
 from bridge.alarm import Alarm, Status
+from bridge.rendering.words import time_words
 from bridge.sources import read
 from bridge.sources.tencent import product_of
 from bridge.sources.times import duration, moment
@@ -95,7 +97,7 @@ def test_a_recovery_speaks_of_its_recovery_time():
         {"durationTime": 10**12},
         {"without": ("firstOccurTime",)},
         {"without": ("durationTime",)},
-        {"firstOccurTime": "9999-12-31 23:59:59", "durationTime": 86400},
+        {"firstOccurTime": "9998-12-31 23:59:59", "durationTime": 86400},
         {"alarmStatus": "0", "recoverTime": "0"},
         {"alarmStatus": "-", "durationTime": None},
     ],
@@ -124,12 +126,21 @@ NO_TIMES: list[object] = [
     *("0", 0, "", None, " ", "0 ", False, True, [], {}, -5, 17, "17", 10**15, 10**18, "1" * 5000, "²", "\ud800"),
     *("-", "null", "0000-00-00 00:00:00", "2021-13-01 00:00:00", "2021-02-30 00:00:00", "2021-05-11 25:00:00"),
     *("0001-01-01 00:00:00", "9999-12-31T23:59:59-12:00", "2021-05-11 10:00:00 (UTC+99:00)", "5/11 20:31"),
+    *("9999-01-01T00:00:00Z", "9999-12-31 23:59:59", "0001-12-31T23:59:59Z"),
 ]
 
 
 @pytest.mark.parametrize("written", NO_TIMES)
 def test_what_is_no_time_is_none(written):
     assert moment(written) is None
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("written", ["9998-12-31T23:59:59Z", "0002-01-01T00:00:00Z"])
+def test_every_moment_that_is_read_can_be_said_on_the_clocks_of_every_zone(written, zone):
+    read = moment(written)
+    assert read is not None
+    assert time_words(read, ZoneInfo(zone))[:4].isdigit()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ CHINA = timedelta(hours=8)  # ahead of UTC, all the year
 EPOCH_ON_CLOCKS = EPOCH.replace(tzinfo=None)  # counting from it is the fastest way to give a time its zone
 LATEST_EPOCH_SECONDS = 5_000_000_000  # 2128
 EARLIEST_EPOCH_SECONDS = 100_000_000  # 1973: a smaller number is no time
+FIRST_YEAR, LAST_YEAR = 2, 9998  # a moment must be sayable on the clocks of every zone
 LONGEST = 64  # characters of a written time; its blanks alone could keep the pattern below busy for hours
 MAX_DURATION_SECONDS = 3650 * 86400  # ten years: no alarm lasts so long
 WRITTEN = re.compile(
@@ -42,9 +43,11 @@ def _in_utc(when: datetime | None, ahead: timedelta) -> datetime | None:
         return None
     try:
         in_utc = when.astimezone(UTC) if when.tzinfo else EPOCH + (when - EPOCH_ON_CLOCKS - ahead)
-        return stored(in_utc) if in_utc.microsecond else in_utc
     except (OverflowError, ValueError):  # the first and the last hours of the calendar
         return None
+    if not FIRST_YEAR <= in_utc.year <= LAST_YEAR:
+        return None
+    return stored(in_utc) if in_utc.microsecond else in_utc
 
 
 def _written(written: str) -> datetime | None:
@@ -94,6 +97,7 @@ def after(start: datetime | None, seconds: int | None) -> datetime | None:
     if start is None or seconds is None:
         return None
     try:
-        return start + timedelta(seconds=seconds)
+        end = start + timedelta(seconds=seconds)
     except OverflowError:
         return None
+    return end if end.year <= LAST_YEAR else None
