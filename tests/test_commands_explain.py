@@ -57,7 +57,7 @@ def test_a_life_is_told_from_what_came_to_what_was_answered(asking):
     first, second = alarm(asking, "ins-a", 1), alarm(asking, "ins-a", 0)
     assert told(asking, first) == [
         f"{first}  mem_usage · ins-a · Default",
-        "replaced, began 2021-05-11 20:31:00, repeated 1 time",
+        "replaced, began 2021-05-11 20:31:00 (Asia/Shanghai), repeated 1 time",
         "2021-05-11 20:32:33  came in (callback ID, session session-ins-a)",
         "                       triggered: a firing callback of an unknown episode, the latest: triggered, earlier open ones are replaced",
         "                       routes, as the config is today:",

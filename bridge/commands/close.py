@@ -72,8 +72,13 @@ def _alarm(asking: Asking, name: str) -> AlarmEntry | str:
 
 def _confirm(at: Desk, alarms: list[AlarmEntry], *, yes: bool) -> None:
     """Show what is meant and ask, where a person sits there."""
-    if yes or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if yes or not is_terminal():
         return
     show(at, alarms, "")
     if not typer.confirm(f"Close {len(alarms):,} alarm{'' if len(alarms) == 1 else 's'}?"):
         fail("nothing was closed")
+
+
+def is_terminal() -> bool:
+    """Say whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

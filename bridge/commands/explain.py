@@ -67,7 +67,7 @@ def _words(at: Desk, life: Life) -> Words:
         channels=at.config.channels,
         states=life.channels,
     )
-    return Words(now=now, time=at.time, routed=answer)
+    return Words(now=now, time=at.time, zone=at.zone.key, routed=answer)
 
 
 def _print(at: Desk, alarms: list[AlarmEntry], found: list[Life], words: Words) -> None:

@@ -24,6 +24,7 @@ class Words:
 
     now: Now
     time: Callable[[datetime], str]
+    zone: str  # of these times
     routed: Callable[[CallbackEntry], Routed | None]
 
 
@@ -53,7 +54,9 @@ def _head(alarm: AlarmEntry, words: Words) -> Iterator[Line]:
     repeats = (
         f", repeated {alarm.repeat_count} time{'' if alarm.repeat_count == 1 else 's'}" if alarm.repeat_count else ""
     )
-    yield Line(None, 0, f"{alarm.phase}, began {words.time(alarm.started_at)}{lasted}{severity}{repeats}")
+    yield Line(
+        None, 0, f"{alarm.phase}, began {words.time(alarm.started_at)} ({words.zone}){lasted}{severity}{repeats}"
+    )
 
 
 def _story(life: Life, words: Words) -> Iterator[Line]:
