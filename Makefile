@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz judge pictures check fix bench lock clean
+.PHONY: help run test fuzz judge pictures check fix bench simulate soak lock clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 CONFIG ?= config.example.yaml
 ARGS ?=
+SEEDS ?= 200
 BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-deps
 RUNS := .venv/.installed-to-run
@@ -44,6 +45,12 @@ fix: $(DEVELOPS)  ## let ruff mend and format what it can
 
 bench: $(RUNS)  ## compare with Alertmanager (ARGS="--rounds 5")
 	@$(BIN)/python -m benchmarks.compare $(ARGS)
+
+simulate: $(DEVELOPS)  ## run the simulation (SEEDS=10000, ARGS="--first 200")
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+soak: $(DEVELOPS)  ## twenty minutes of kills and faults (ARGS="--seconds 60 --callbacks 5000 --kills 4")
+	@$(BIN)/python -m tests.process.soak $(ARGS)
 
 lock: .venv/bin/python  ## write requirements/ anew from the ranges of pyproject.toml
 	@PYTHON=$(BIN)/python bash requirements/lock

@@ -8,7 +8,7 @@ What hangs on the config is in `parts`, and is renewed while all this runs.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -74,7 +74,13 @@ class Running:
 
 @asynccontextmanager
 async def bridge(
-    config: Config, *, environ: Mapping[str, str], out: TextIO, clock: Clock, random: Random
+    config: Config,
+    *,
+    environ: Mapping[str, str],
+    out: TextIO,
+    clock: Clock,
+    random: Random,
+    open_store: Callable[[Path, Clock, Random], Store] = open_store,
 ) -> AsyncIterator[Running]:
     """Build and start all parts, give the running bridge, and stop them in order."""
     async with AsyncExitStack() as stack:

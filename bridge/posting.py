@@ -205,7 +205,8 @@ class Poster:
         The third says why nothing is to be sent, where that is so.
         """
         if delivery.step is Step.POST:
-            return Step.POST, None, ""
+            alone = self.post.chat and delivery.instead_of and is_no_news(delivery.event.state, delivery.event.kind)
+            return Step.POST, None, "people are told of it by an update alone" if alone else ""
         newer = newer_update(delivery, behind) if self.post.chat else None
         if newer is not None:
             return delivery.step, None, f"a newer update waits: delivery {newer.id}"

@@ -140,7 +140,9 @@ def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given
     instead_of = dict.fromkeys([*(before.took_over if before else ()), delivery.channel] if had_nothing else ())
     if already is not None:
         instead_of = dict.fromkeys(already.took_over) | instead_of
-        return kept | {result.handed_to: replace(already, instead_of=",".join(instead_of))}
+        repeats = [one.repeated_at for one in (before, already) if one is not None and one.repeated_at is not None]
+        repeated_at = max(repeats, default=None)
+        return kept | {result.handed_to: replace(already, instead_of=",".join(instead_of), repeated_at=repeated_at)}
     taken = Given(
         channel=result.handed_to,
         route=delivery.route,

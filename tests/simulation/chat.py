@@ -1,0 +1,214 @@
+"""A platform that takes messages, badly: what it does to each request, it writes down."""
+
+import asyncio
+import json
+import re
+from collections import deque
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+# How a request may fare. The first word is what it means to the platform.
+TAKEN = "taken"  # and said so
+LIMITED = "limited"  # 429, with a time to wait
+UNAVAILABLE = "unavailable"  # not taken, and said so
+TAKEN_UNSAID = "taken, unsaid"  # taken, and the connection is lost before the answer
+LOST = "lost"  # not taken: the connection is lost when the request is read
+SLOW = "slow"  # taken, and answered when nobody waits any more
+UNSURE = "unsure"  # taken, and the answer says that the platform does not know
+RICH = "rich"  # not taken, as plain text it would be
+REFUSED = "refused"  # this message is never taken
+BROKEN = "broken"  # nothing is taken until somebody mends it
+GONE = "gone"  # the message to update or answer is not there
+PAGE = "page"  # a log-in page: not taken
+CLEAR = frozenset({TAKEN, LIMITED, UNAVAILABLE, RICH, REFUSED, BROKEN, GONE, PAGE})  # the answer says which it was
+KEPT = frozenset({TAKEN, TAKEN_UNSAID, SLOW, UNSURE})
+
+WORDS = re.compile(r"sim (?P<state>\w+) value=(?P<value>\S*) event=(?P<event>\d+) delivery=(?P<delivery>\d+)")
+PLAIN = re.compile(r"Value: (?P<value>\d+) %|\"value\": (?P<strange>\d+)")
+STATES = {
+    "Triggered": "triggered", "Still firing": "repeat", "Recovered": "recovered", "Escalated": "escalated",
+    "Expired": "expired", "Closed": "closed", "Replaced": "replaced",
+}  # fmt: skip
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+SECONDS = 10.0  # a channel's time-out
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """One request, and how it fared."""
+
+    at: float  # by the loop
+    wall: float
+    channel: str
+    step: str  # post, update, reply
+    state: str
+    mark: str  # which callback it is made of
+    event: str  # the bridge's ids; empty in a plain text
+    delivery: str
+    fared: str
+    wait: float = 0.0  # seconds that a 429 asks for
+    life: int = 0  # of the bridge
+    config: int = 0  # how many were in force before
+    ts: str = ""  # of the message that was posted, updated or answered
+
+
+class Chat:
+    """One platform with one room: a Slack, a webhook of Slack's, or any other."""
+
+    def __init__(self, name: str, kind: str, world: Any) -> None:
+        self.name, self.kind = name, kind
+        self.next: deque[Any] = deque()  # faults that meet one request each
+        self.broken_until = 0.0
+        self.limited_until = 0.0
+        self.messages: dict[str, None] = {}  # ts of what stands there
+        self._world = world
+        self._latest = 0
+
+    def protocol(self) -> "Line":
+        return Line(self)
+
+    async def answer(self, line: "Line", target: str, headers: dict[str, str], body: bytes) -> None:
+        """Decide how a request fares, write it down, and say what there is to say."""
+        if target.endswith("auth.test"):  # asks, and posts nothing
+            is_broken = self._world.times()[0] < self.broken_until
+            line.write(200, JSON, json.dumps({"ok": False, "error": "invalid_auth"} if is_broken else {"ok": True}))
+            return
+        request = self._read(target, headers, json.loads(body))
+        await asyncio.sleep(self._world.latency())
+        request.fared, request.wait = self._fate(request)
+        if request.fared in KEPT:
+            self._keep(request)
+        self._world.requested(request)
+        if request.fared == SLOW:
+            await asyncio.sleep(SECONDS + 1)
+        await asyncio.sleep(self._world.latency())
+        if request.fared in {LOST, TAKEN_UNSAID}:
+            line.hang_up()
+        else:
+            line.write(*self._words(request))
+
+    def _read(self, target: str, headers: dict[str, str], said: dict[str, Any]) -> Request:
+        step = "post"
+        if self.kind == "webhook":
+            found = {"state": said["state"], "event": said["event_id"], "delivery": headers["webhook-id"]}
+            value = said["alarm"]["value"] or said["callback"].get("value") or own_mark(said["callback"])
+        else:
+            found, value = _found(said["text"])
+            step = "update" if target.endswith("chat.update") else "reply" if "thread_ts" in said else "post"
+        now, wall = self._world.times()
+        return Request(
+            at=now, wall=wall, channel=self.name, step=step, mark=str(value), fared="", life=self._world.life,
+            config=len(self._world.history.configs),
+            ts=said.get("ts") or said.get("thread_ts") or "", **found,
+        )  # fmt: skip
+
+    def _fate(self, request: Request) -> tuple[str, float]:
+        now = self._world.times()[0]
+        if now < self.broken_until:
+            return BROKEN, 0.0
+        if now < self.limited_until:
+            return LIMITED, float(ceil(self.limited_until - now))
+        fate, wait = TAKEN, 0.0
+        if self.next:
+            fault = self.next.popleft()
+            fate, wait = fault.kind, fault.seconds
+            self._world.met(fate)
+        if fate == LIMITED:
+            self.limited_until = now + wait
+        if fate == RICH and (not request.event or ":" in request.mark):  # the bridge's own say no value in plain text
+            fate = TAKEN
+        if fate == REFUSED:
+            request.event = request.event or "plain"
+        if fate in KEPT and request.ts and request.ts not in self.messages:
+            fate = GONE
+            self._world.met(GONE)
+        return fate, wait
+
+    def _keep(self, request: Request) -> None:
+        if request.step == "post":
+            self._latest += 1
+            request.ts = f"1700000000.{self._latest:06d}"
+        if request.step == "post":
+            self.messages[request.ts] = None
+
+    def vanish(self) -> None:
+        """Let somebody delete all messages."""
+        self.messages.clear()
+
+    def _words(self, request: Request) -> tuple[int, dict[str, str], str]:
+        if self.kind == "webhook":
+            return _machine(request)
+        code = {
+            TAKEN: "", SLOW: "", LIMITED: "ratelimited", UNAVAILABLE: "service_unavailable", UNSURE: "fatal_error",
+            RICH: "invalid_blocks", REFUSED: "invalid_form_data", BROKEN: "invalid_auth", GONE: "message_not_found",
+        }.get(request.fared, "")  # fmt: skip
+        if request.fared == PAGE:
+            return 200, {"Content-Type": "text/html"}, "<html>please log in</html>"
+        status, headers = 200, JSON
+        if request.fared == LIMITED:
+            status, headers = 429, headers | {"Retry-After": str(int(request.wait))}
+        if self.kind == "slack_webhook":
+            words = {"invalid_auth": "invalid_token", "service_unavailable": "rollup_error"}.get(code, code) or "ok"
+            return (status if code in {"", "ratelimited"} else 500 if code == "fatal_error" else 400), headers, words
+        said = {"ok": False, "error": code} if code else {"ok": True, "channel": "C1", "ts": request.ts or "1.1"}
+        return status, headers, json.dumps(said)
+
+
+def _found(text: str) -> tuple[dict[str, str], str]:
+    if match := WORDS.search(text):
+        found = match.groupdict()
+        return found, found.pop("value")
+    first = text.split(" · ", maxsplit=1)[0].splitlines()[0].partition(" ")[2]  # behind a sign
+    value = PLAIN.search(text)
+    return {"state": STATES.get(first, "unrecognised"), "event": "", "delivery": ""}, value[1] or value[
+        2
+    ] if value else "?"
+
+
+def own_mark(body: Any) -> str:
+    """Name what the bridge says of itself."""
+    said = body["alarm-bridge"]
+    return ":".join((said["trouble"], said["about"], said["status"], said["at"]))
+
+
+def _machine(request: Request) -> tuple[int, dict[str, str], str]:
+    status = {
+        TAKEN: 200, SLOW: 200, LIMITED: 429, UNAVAILABLE: 503, UNSURE: 500,
+        RICH: 400, REFUSED: 400, BROKEN: 401, GONE: 200, PAGE: 503,
+    }[request.fared]  # fmt: skip
+    headers = {"Retry-After": str(int(request.wait))} if request.fared == LIMITED else {}
+    return status, headers, "ok" if status == 200 else request.fared
+
+
+class Line(asyncio.Protocol):
+    """HTTP, as little of it as aiohttp's client needs."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._buffer = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, blank, rest = self._buffer.partition(b"\r\n\r\n")
+        if not blank:
+            return
+        first, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        size = int(headers.get("content-length", 0))
+        if len(rest) < size:
+            return
+        self._buffer = rest[size:]
+        asyncio.ensure_future(self._chat.answer(self, first.split()[1], headers, rest[:size]))  # noqa: RUF006 - the loop holds it
+
+    def write(self, status: int, headers: dict[str, str], body: str) -> None:
+        lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body.encode())}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self._transport.write("\r\n".join([*lines, "", body]).encode())
+
+    def hang_up(self) -> None:
+        self._transport.close()

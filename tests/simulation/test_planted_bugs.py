@@ -1,0 +1,121 @@
+"""Bugs planted on purpose: a simulation that does not find them proves nothing."""
+
+import asyncio
+import gc
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from bridge import delivery, posting, retry
+from bridge.condition import restored
+from bridge.lanes import Lanes
+from bridge.lifecycle import Outcome, Row, table
+from bridge.message import Answer
+from bridge.store import Judgement, Store, Writer
+from tests.simulation.seeds import try_seed
+
+pytestmark = [  # a process that is killed closes nothing
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+MOST_SEEDS = 200
+AGAIN = (
+    "UPDATE deliveries SET state = 'waiting' WHERE state = 'sent' AND event_id IN "
+    "(SELECT event_id FROM deliveries WHERE state IN ('waiting', 'begun'))"
+)
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_a_loop():
+    """Let the store work on the loop: a run has no threads. What was left open by processes that were killed goes."""
+    yield
+    gc.collect()
+
+
+def answer_before_commit(patch):
+    async def record(self, callback):
+        self._put(self._callbacks, callback).add_done_callback(lambda future: future.exception())
+        await asyncio.sleep(0)
+        return Judgement(outcome="triggered", reason="")
+
+    patch.setattr(Writer, "record", record)
+
+
+def taken_for_sent(patch, answer):
+    really = retry.next_move
+
+    def next_move(delivery, verdict, random, **more):
+        taken = replace(verdict, answer=Answer.SENT) if verdict.answer is answer else verdict
+        return really(delivery, taken, random, **more)
+
+    patch.setattr(posting, "next_move", next_move)
+
+
+def verdict_ignored(patch):
+    taken_for_sent(patch, Answer.RETRY)
+
+
+def ambiguous_taken_for_sent(patch):
+    taken_for_sent(patch, Answer.AMBIGUOUS)
+
+
+def order_of_an_alarm_broken(patch):
+    def hold(self, delivery, now):
+        lane = self._lanes[delivery.event.key]
+        lane.popleft()
+        lane.append(delivery)
+        self._put(lane[0], now)
+
+    patch.setattr(Lanes, "hold", hold)
+
+
+def pause_forgotten_on_restart(patch):
+    patch.setattr(delivery, "restored", lambda name, mark, _state: restored(name, mark, None))
+
+
+def step_repeated_after_a_crash(patch):
+    really = Store.channel_states
+
+    def channel_states(self):
+        with self._transaction() as connection:
+            connection.execute(text(AGAIN))
+        return really(self)
+
+    patch.setattr(Store, "channel_states", channel_states)
+
+
+def late_resend_opens_again(patch):
+    def firing(match, alarm):
+        return table.Decision(outcome=Outcome.TRIGGERED, row=Row.AGAIN, episode=match, again=True)
+
+    patch.setattr(table, "_firing_recovered", firing)
+
+
+def reopening_of_a_replaced_episode_lost(patch):
+    def firing(match, alarm):
+        return table.Decision(outcome=Outcome.STALE, row=Row.LATE_OF_ENDED, episode=match)
+
+    patch.setattr(table, "_firing_ended", firing)
+
+
+@pytest.mark.parametrize(
+    ("plant", "promise"),
+    [
+        (answer_before_commit, "lost"),
+        (verdict_ignored, "told"),
+        (order_of_an_alarm_broken, "order"),
+        (pause_forgotten_on_restart, "waits"),
+        (ambiguous_taken_for_sent, "told"),
+        (step_repeated_after_a_crash, "twice"),
+        (late_resend_opens_again, "decided"),
+        (reopening_of_a_replaced_episode_lost, "decided"),
+    ],
+)
+def test_it_is_found_within_two_hundred_seeds(plant, promise, monkeypatch):
+    plant(monkeypatch)
+    for seed in range(MOST_SEEDS):
+        wrong = [one for broken in try_seed(seed).broken.values() for one in broken]
+        if any(one.startswith(f"{promise}:") for one in wrong):
+            return
+    pytest.fail(f"no seed of {MOST_SEEDS} found it")

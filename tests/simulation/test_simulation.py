@@ -1,0 +1,64 @@
+"""Two hundred runs of the real code on a clock that jumps, with faults everywhere: every promise is kept."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import making, seeds
+from tests.simulation.shrinking import shrink
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 200
+SHARD = 40  # in one test, each of which meets every row, verdict and fault
+# What the model is made of: nothing that the bridge is made of.
+MODEL = ("scenario.py", "table.py", "model.py", "judging.py", "chat.py", "sender.py", "lives.py", "making.py")
+
+
+def simulate(*arguments, hash_seed="0"):
+    """Run it as `make simulate` does."""
+    environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-m", "tests.simulation", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SHARD))
+def test_two_hundred_seeds_keep_every_promise(first):
+    done = simulate("--first", str(first), "--seeds", str(SHARD), "--processes", "1")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_a_seed_is_the_same_run_each_time():
+    first, again, other = (simulate("--seed", seed, "--trace").stdout for seed in ("11", "11", "12"))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("name", MODEL)
+def test_the_model_shares_no_code_with_the_bridge(name):
+    tree = ast.parse((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert [module for module in imported if module.partition(".")[0] == "bridge"] == []
+
+
+def test_every_seed_has_a_hundred_callbacks_three_channels_and_five_kinds_of_faults():
+    for seed in range(SEEDS):
+        scenario = making.make(seed)
+        assert sum(1 + len(one.copies) for one in scenario.told) >= 100
+        assert len(scenario.plan.channels) >= 3
+        assert len({one.kind for one in scenario.faults}) >= 5
+
+
+def test_what_fails_is_made_as_small_as_it_can_be(monkeypatch):
+    def try_scenario(scenario):
+        marks = {one.mark for one in scenario.told}
+        wrong = ["lost: both"] if {"1003", "1007"} <= marks and len(scenario.faults) > 1 else []
+        return seeds.Outcome(broken={scenario.seed: wrong} if wrong else {})
+
+    monkeypatch.setattr("tests.simulation.shrinking.try_scenario", try_scenario)
+    small = shrink(making.make(0), "lost")
+    assert sorted(one.mark for one in small.told) == ["1003", "1007"]
+    assert len(small.faults) == 2
