@@ -121,3 +121,20 @@ def test_no_alarm_is_ever_told_out_of_order_or_twice_at_once(data):
                 added[held.id - 1] = held
                 lanes.hold(held, at(now))
         assert len(lanes) == len(added) - len(finished)
+
+
+def test_what_is_urgent_goes_first_the_first_time_and_waits_for_its_own_alarm():
+    lanes: Any = Lanes(lambda delivery: delivery.id in {3, 4})
+    for number, key in enumerate("abac", 1):
+        lanes.add(a_delivery(number, key=key), START)
+    assert [lanes.take(START).id for _ in range(2)] == [4, 1]  # 3 is behind 1
+    lanes.done(a_delivery(1, key="a"), START)
+    lanes.hold(a_delivery(4, key="c", attempts=1), START)
+    assert [lanes.take(START).id for _ in range(3)] == [3, 4, 2]
+
+
+def test_a_broken_channel_is_tried_with_the_oldest_though_another_is_urgent():
+    lanes: Any = Lanes(lambda delivery: delivery.id == 2)
+    for number, key in enumerate("ab", 1):
+        lanes.add(a_delivery(number, key=key), START)
+    assert lanes.take(START, oldest=True).id == 1

@@ -125,3 +125,22 @@ def test_one_whose_body_is_on_disk_is_read_from_there_with_all_behind_it():
     while disk.step(queue):
         pass
     assert [one for _ in range(9) for one in taken(queue)] == [1, 2]
+
+
+def test_in_a_storm_nothing_is_read_that_came_after_the_last_look():
+    disk: Any = Disk()
+    queue: Any = Queue(disk.read, Still())  # type: ignore[arg-type]
+    disk.write(5, by_hand=True)
+    queue.reset(3)
+    while disk.step(queue):
+        pass
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3]
+    assert not queue.offer(disk.write(1, by_hand=True))
+    while disk.step(queue):
+        pass
+    assert queue.beyond
+    assert list(taken(queue)) == []
+    queue.reset(None)
+    while disk.step(queue):
+        pass
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3, 4, 5, 6]
