@@ -58,10 +58,10 @@ async def a_storm(folder, clock, more=""):
 
 
 def lines(message):
-    """Give a message's texts from top to bottom."""
+    """Give a message's texts from top to bottom, without stars and backticks."""
     blocks = [*message.content["blocks"], *(block for one in message.content["attachments"] for block in one["blocks"])]
     inner = [block.get("text") or block["elements"][0] for block in blocks]
-    return [text["text"] for text in inner]
+    return [re.sub(r"[*`]", "", text["text"]) for text in inner]
 
 
 @virtual
@@ -74,13 +74,13 @@ async def test_a_digest_counts_all_that_waited_and_names_it(tmp_path, clock):
         assert lines(digest)[:4] == [
             "📋 Digest · 30 alarms",
             "30 triggered",
-            "*calm (policy-calm)*: 30 triggered",
+            "calm (policy-calm): 30 triggered",
             "What is open: alarm-bridge alarms --limit 100",
         ]
         named = "\n".join(lines(digest)[4:]).split("\n")
         ids = [short for (short,) in spine.rows("SELECT note FROM deliveries WHERE state = 'digested'")]
         assert len(named) == len(ids) == 30
-        assert re.fullmatch(r"▲ Triggered · MemoryUtilization · ins-\d+ · 90\.683 % · \w{6}", named[0])
+        assert re.fullmatch(r"\S+ Triggered · MemoryUtilization · ins-\d+ · 90\.683 % · \w{6}", named[0])
         ((delivery, told),) = spine.rows(
             "SELECT deliveries.id, deliveries.event_id FROM deliveries JOIN events ON events.id = event_id"
             " WHERE events.state = 'digest'"
@@ -151,7 +151,7 @@ async def test_urgent_alarms_go_first_and_singly_ten_a_minute_and_the_rest_head_
         assert all("ins-u" in text for text in first)
         assert all("<!here>" in str(message.content) for message in slack.messages[:10])
         (digest,) = slack.messages[10:]
-        assert lines(digest)[1:3] == ["56 triggered", "<!here>"]
+        assert lines(digest)[1].startswith("56 triggered")
         assert str(digest.content).count("<!here>") == 1
         named = "\n".join(lines(digest)).split("\n")
         urgent = [place for place, line in enumerate(named) if re.search(r"ins-(u\d+|loud) ", line)]
