@@ -29,6 +29,7 @@ CALM = 0.25  # of the time, at its end: no kills, and a full disk no more
 FULL_SECONDS = 3.0
 GROWTH = 256 * 1024  # bytes that files may still grow while the disk is "full"
 SETTLING = 600.0  # seconds
+MOST_SOCKETS = 64  # 16 senders, 32 calls of the endpoint, one of each chat, the listeners, and some that end
 MORE_MEMORY = 1.1  # times what it was when the calm began
 SLACK = {"Content-Type": "application/json"}
 
@@ -147,11 +148,18 @@ class Soak:
         before = grown(self.bridge.pid)
         await asyncio.sleep(self.options.seconds * CALM * 0.75)
         after = grown(self.bridge.pid)
-        print(f"calm: {before[0] >> 20} MiB and {before[1]} files, then {after[0] >> 20} MiB and {after[1]} files")
+        print(
+            "calm:",
+            ", then ".join(
+                f"{mib >> 20} MiB, {files} files, {sockets} sockets" for mib, files, sockets in (before, after)
+            ),
+        )
         if after[0] > before[0] * MORE_MEMORY:
             self.wrong.append(f"memory grew from {before[0]} to {after[0]} bytes")
         if after[1] > before[1]:
             self.wrong.append(f"open files grew from {before[1]} to {after[1]}")
+        if after[2] > MOST_SOCKETS:
+            self.wrong.append(f"{after[2]} sockets are open")
 
     async def _fill(self) -> None:
         """Let files grow no more for a while."""
@@ -197,14 +205,16 @@ class Soak:
 TOLD = (
     "SELECT object_id FROM episodes JOIN events ON events.episode_id = episodes.id "
     "JOIN deliveries ON deliveries.event_id = events.id "
-    "WHERE events.state = 'triggered' AND channel = 'desk' AND deliveries.state = 'sent'"
+    "WHERE channel = 'desk' AND deliveries.state = 'sent'"
 )
 
 
-def grown(pid: int) -> tuple[int, int]:
-    """Give a process's memory in bytes and its open files."""
+def grown(pid: int) -> tuple[int, int, int]:
+    """Give a process's memory in bytes, its open files and its open sockets: these come and go with the load."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * resource.getpagesize(), len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    sockets = sum(one.startswith("socket:") for one in files)
+    return pages * resource.getpagesize(), len(files) - sockets, sockets
 
 
 def config_of(desk: int, ops: int, hook: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ CLEAR = frozenset({TAKEN, LIMITED, UNAVAILABLE, RICH, REFUSED, BROKEN, GONE, PAG
 KEPT = frozenset({TAKEN, TAKEN_UNSAID, SLOW, UNSURE})
 
 WORDS = re.compile(r"sim (?P<state>\w+) value=(?P<value>\S*) event=(?P<event>\d+) delivery=(?P<delivery>\d+)")
+MEMBER = re.compile(r" has=(\w+)=(\S+)")
 PLAIN = re.compile(r"Value: (?P<value>\d+) %|\"value\": (?P<strange>\d+)")
 STATES = {
     "Triggered": "triggered", "Still firing": "repeat", "Recovered": "recovered", "Escalated": "escalated",
@@ -50,6 +51,7 @@ class Request:
     wait: float = 0.0  # seconds that a 429 asks for
     life: int = 0  # of the bridge
     config: int = 0  # how many were in force before
+    members: tuple[tuple[str, str], ...] = ()  # state and mark of what a digest tells of
     ts: str = ""  # of the message that was posted, updated or answered
 
 
@@ -89,16 +91,17 @@ class Chat:
             line.write(*self._words(request))
 
     def _read(self, target: str, headers: dict[str, str], said: dict[str, Any]) -> Request:
-        step = "post"
+        step, members = "post", ()
         if self.kind == "webhook":
             found = {"state": said["state"], "event": said["event_id"], "delivery": headers["webhook-id"]}
             value = said["alarm"]["value"] or said["callback"].get("value") or own_mark(said["callback"])
         else:
             found, value = _found(said["text"])
+            members = tuple(MEMBER.findall(said["text"]))
             step = "update" if target.endswith("chat.update") else "reply" if "thread_ts" in said else "post"
         now, wall = self._world.times()
         return Request(
-            at=now, wall=wall, channel=self.name, step=step, mark=str(value), fared="", life=self._world.life,
+            at=now, wall=wall, channel=self.name, step=step, mark=str(value), members=members, fared="", life=self._world.life,
             config=len(self._world.history.configs),
             ts=said.get("ts") or said.get("thread_ts") or "", **found,
         )  # fmt: skip
@@ -116,7 +119,9 @@ class Chat:
             self._world.met(fate)
         if fate == LIMITED:
             self.limited_until = now + wait
-        if fate == RICH and (not request.event or ":" in request.mark):  # the bridge's own say no value in plain text
+        if fate == RICH and (
+            not request.event or ":" in request.mark or request.state == "digest"
+        ):  # the bridge's own say no value in plain text
             fate = TAKEN
         if fate == REFUSED:
             request.event = request.event or "plain"

@@ -15,6 +15,7 @@ AT_ONCE, EVERY = 4, 1.0  # of a chat: so many at once (one that waited for the d
 PROBE_SECONDS = 300.0
 STORING_SECONDS = 10.0  # for a result or a pause to reach a disk that is well
 CHATS = {"slack", "slack_webhook"}
+NEEDLESS = {"repeat", "replaced"}  # as updates of what a digest told of
 ENDS = {"recovered", "expired", "closed", "replaced"}
 
 
@@ -29,11 +30,14 @@ class Verdict:
         self._told = {one.body(): one for one in history.scenario.told}
         self._requests: dict[tuple[str, str, str], list[Request]] = defaultdict(list)
         for request in history.requests:
+            if request.state == "digest":
+                continue
             self._requests[request.channel, request.mark, request.state].append(request)
 
     def find(self) -> list[str]:
         """Look at everything."""
         self._hear()
+        self._news = {(one.mark, one.state): one for one in self.model.news}
         self._stored = self._deliveries()
         self._broken = {name: self._breaks(name) for name in self.plan.channels}
         for check in (
@@ -93,7 +97,7 @@ class Verdict:
         """Give rank and state of what each delivery in the store tells."""
         ranks = {(one.mark, one.state): one.rank for one in self.model.news}
         marks = {one[0]: self._said(one[2]).mark for one in self.history.callbacks}
-        events = {one[0]: (marks[one[8]], one[1]) for one in self.history.events}
+        events = {one[0]: (marks.get(one[8], ""), one[1]) for one in self.history.events}
         return {str(one[0]): (ranks.get(events[one[1]], 0), events[one[1]][1]) for one in self.history.deliveries}
 
     def _expire(self, row: Any) -> None:
@@ -179,7 +183,8 @@ class Verdict:
                     continue
                 told = self._requests[channel, news.mark, news.state]
                 fared = any(made.fared in KEPT | {REFUSED, RICH} for made in told)
-                if not fared and not self._is_told_elsewhere(news, channel):
+                elsewhere = self._is_told_elsewhere(news, channel) or self._is_digested(news, channel)
+                if not fared and not elsewhere:
                     yield f"ending: {channel} took the trigger, and was never told {_named(news)}"
 
     def _known(self) -> Iterator[str]:
@@ -198,7 +203,7 @@ class Verdict:
         machine = self.plan.channels[channel].type == "webhook"
         if any(one.fared == REFUSED or (one.fared == RICH and machine) for one in made):
             return True
-        if not machine and self._is_merged(news, channel):
+        if not machine and (self._is_merged(news, channel) or self._is_digested(news, channel)):
             return True
         if news.steps[channel] == ("update",) and news.state in {"replaced", "expired"}:
             return any(one.fared == GONE for one in made) or not self._has_message(news, channel)
@@ -215,12 +220,19 @@ class Verdict:
         """Whether somebody was told in its place, or will not be: he refused it, or it was over before he was mended."""
         for place in self._places(channel)[1:]:
             made = self._requests[place, news.mark, news.state]
-            if any(one.fared in KEPT | {REFUSED, RICH} for one in made):
+            if any(one.fared in KEPT | {REFUSED, RICH} for one in made) or self._is_digested(news, place):
                 return True
+            if news.state in ENDS and self._has_trigger(news, place) and not self.model.calls_at_the_end(news, place):
+                return True  # who has the alarm by now is silent at its end
             is_news = news.state not in {"replaced", "expired"} or news.steps[channel] != ("update",)
             if self.plan.channels[place].type in CHATS and (self._was_over(news, place) or not is_news):
                 return True
         return False
+
+    def _has_trigger(self, news: News, channel: str) -> bool:
+        before = [one for one in self.model.news if one.episode is news.episode and one.state == "triggered"]
+        made = [made for one in before for made in self._requests[channel, one.mark, one.state]]
+        return any(one.fared in KEPT for one in made) or any(self._is_digested(one, channel) for one in before)
 
     def _was_over(self, news: News, channel: str) -> bool:
         """Whether an alarm came and went before the channel, which was broken, took anything again."""
@@ -231,6 +243,19 @@ class Verdict:
         if any(made.fared in KEPT for made in self._requests[channel, first[0].mark, first[0].state]):
             return False
         return any(news.at <= until * 1000 + self._moved() for _, until in self._broken[channel])
+
+    def _is_digested(self, news: News, channel: str) -> bool:
+        """Whether a digest told of it, or of what came after it; what a digest told of is not updated."""
+        for made in self.history.requests:
+            if made.channel != channel or made.fared not in KEPT | {REFUSED}:
+                continue
+            for state, mark in made.members:
+                told = self._news.get((mark, state))
+                if told is None or told.key != news.key:  # an alarm is counted once
+                    continue
+                if told.rank >= news.rank or (news.steps.get(channel) == ("update",) and news.state in NEEDLESS):
+                    return True
+        return False
 
     def _is_merged(self, news: News, channel: str) -> bool:
         """Whether a later message to a chat told it as well: its recovery in a trigger's place, or a newer update."""

@@ -59,18 +59,21 @@ def _morning(teller: Teller, told: list[Told], moment: float) -> list[Told]:
 def _plan(random: Random) -> Plan:
     of_ops, of_hook = random.choice((("", ""), ("", ""), ("hook", ""), ("tickets", "tickets"), ("hook", "tickets")))
     some = ((), ("post",))
+    over = random.choice((0, 4))
     channels = {
         "ops": ChannelPlan(
             type="slack",
             on_repeat=random.choice(SLACK_REPEATS),
             on_recovered=random.choice(SLACK_ENDS),
             fallback=of_ops,
+            digest_over=over,
         ),
         "hook": ChannelPlan(
             type="slack_webhook",
             on_repeat=random.choice(some),
             on_recovered=random.choice(some),
             fallback=of_hook,
+            digest_over=over,
         ),
         "tickets": ChannelPlan(type="webhook", on_repeat=("post",), on_recovered=("post",)),
     }

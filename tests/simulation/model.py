@@ -24,6 +24,7 @@ class News:
     mark: str
     key: Key
     episode: Episode | None
+    plan: Plan  # the config in force
     steps: dict[str, tuple[str, ...]]  # channel → the calls that it makes there
 
 
@@ -107,7 +108,16 @@ class Model:
 
     def _add(self, state: str, mark: str, key: Key, episode: Episode | None, steps: Any) -> None:
         self.news.append(
-            News(rank=self.rank, at=self.now, state=state, mark=mark, key=key, episode=episode, steps=steps)
+            News(
+                rank=self.rank,
+                at=self.now,
+                plan=self.plan,
+                state=state,
+                mark=mark,
+                key=key,
+                episode=episode,
+                steps=steps,
+            )
         )
         self.rank += 1
 
@@ -139,7 +149,7 @@ class Model:
     def calls_at_the_end(self, news: News, channel: str) -> tuple[str, ...]:
         """Give the calls that an ending would make in a channel that has the alarm in another one's place."""
         kind = news.episode.kind if news.episode else ""
-        return self._calls(news.state, kind, channel, None)
+        return Model(news.plan)._calls(news.state, kind, channel, None)
 
     def _calls(
         self, state: str, kind: str, channel: str, route: RoutePlan | None, *, unheard: bool = False

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from bridge import delivery, posting, retry
+from bridge import delivery, digesting, posting, retry
+from bridge.alarm import State
 from bridge.condition import restored
 from bridge.lanes import Lanes
 from bridge.lifecycle import Outcome, Row, table
 from bridge.message import Answer
 from bridge.store import Judgement, Store, Writer
-from tests.simulation.seeds import try_seed
+from tests.simulation import seeds
 
 pytestmark = [  # a process that is killed closes nothing
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -99,6 +100,16 @@ def reopening_of_a_replaced_episode_lost(patch):
     patch.setattr(table, "_firing_ended", firing)
 
 
+def recovery_dropped_in_a_digest(patch):
+    really = digesting._superseded
+
+    def superseded(lane, told):
+        yield from really(lane, told)
+        yield from ((one.id, "dropped") for one in lane if one.state is State.RECOVERED)
+
+    patch.setattr(digesting, "_superseded", superseded)
+
+
 @pytest.mark.parametrize(
     ("plant", "promise"),
     [
@@ -108,6 +119,7 @@ def reopening_of_a_replaced_episode_lost(patch):
         (pause_forgotten_on_restart, "waits"),
         (ambiguous_taken_for_sent, "told"),
         (step_repeated_after_a_crash, "twice"),
+        (recovery_dropped_in_a_digest, "told"),
         (late_resend_opens_again, "decided"),
         (reopening_of_a_replaced_episode_lost, "decided"),
     ],
@@ -115,7 +127,7 @@ def reopening_of_a_replaced_episode_lost(patch):
 def test_it_is_found_within_two_hundred_seeds(plant, promise, monkeypatch):
     plant(monkeypatch)
     for seed in range(MOST_SEEDS):
-        wrong = [one for broken in try_seed(seed).broken.values() for one in broken]
+        wrong = [one for broken in seeds.try_seed(seed).broken.values() for one in broken]
         if any(one.startswith(f"{promise}:") for one in wrong):
             return
     pytest.fail(f"no seed of {MOST_SEEDS} found it")

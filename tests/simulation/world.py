@@ -245,8 +245,13 @@ class World:
         history.attempts = rows("SELECT delivery_id, made_at, answer FROM attempts ORDER BY id")
 
 
-@cache
 def configured(text: str) -> Config:
+    """Give a config."""
+    return read(text)
+
+
+@cache
+def read(text: str) -> Config:
     """Read a config, once."""
     path = folder() / "config.yaml"
     templates()
@@ -268,6 +273,12 @@ def templates() -> Path:
         for state in ("triggered", "repeat", "recovered", "escalated", "expired", "closed", "replaced", "unrecognised"):
             for name in (state, f"bridge-{state}"):
                 (place / kind / f"{name}.slack.json.j2").write_text(said)
+        (place / kind / "digest.slack.json.j2").write_text(
+            '{"text": "sim digest value= event={{ event_id }} delivery={{ delivery_id }} of={{ digest.alarms }}'
+            '{% for alarm in events %}{% set own = alarm.raw["alarm-bridge"] %} has={{ alarm.state }}={% if own %}'
+            "{{ own.trouble }}:{{ own.about }}:{{ own.status }}:{{ own.at }}{% else %}{{ alarm.value }}{% endif %}"
+            '{% endfor %}"}'
+        )
     return place
 
 
