@@ -129,6 +129,7 @@ async def test_the_message_of_both_says_so_and_when_it_happened(tmp_path, clock)
             (posted,) = slack.top_level
             said = str(posted.content["attachments"])
             assert "It triggered and recovered while this message waited." in said
-            assert "Late: happened at 2021-05-11 20:32:00 +08:00, waited 24 min" in said
+            happened = "<!date^1620736320^{date_short_pretty} {time}|2021-05-11 20:32:00 +08:00>"
+            assert f"Late: happened at {happened}, waited 24 min" in said
             assert slack.replies(posted.ts) == []
             assert posted.channel == OPS

@@ -148,7 +148,7 @@ def test_no_callback_breaks_the_outgoing_json(value):
     payload = payload_of(telling_of(kind="webhook", body=body))
 
     text = orjson.dumps(payload)
-    assert b"NaN" not in text.replace(b'"NaN', b"")
+    json.loads(text, parse_constant=pytest.fail)
     assert orjson.loads(text)["callback"] == orjson.loads(orjson.dumps(payload["callback"]))
 
 
