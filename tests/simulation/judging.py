@@ -268,7 +268,7 @@ class Verdict:
             if one.state in {"triggered", "escalated"} and news.state != "repeat":
                 return False
             newer = one.state in ENDS or news.state not in ENDS
-            if kept and newer and news.steps[channel] == ("update",) and news.state != "escalated":
+            if (kept or refused) and newer and news.steps[channel] == ("update",) and news.state != "escalated":
                 return True
         return False
 
@@ -285,7 +285,13 @@ class Verdict:
             for one in self.history.scenario.faults
             if one.channel == channel and one.kind in {"down", "broken"}
         ]
-        return float(sum(spans)) >= self.plan.give_up_after
+        return float(sum(spans)) >= self.plan.give_up_after or self._was_gone_for_a_night(channel)
+
+    def _was_gone_for_a_night(self, channel: str) -> bool:
+        """Whether a reload took it out of the config for longer than anything may wait."""
+        scenario = self.history.scenario
+        reloads = any(one.kind == "reload" for one in scenario.faults)
+        return reloads and scenario.night is not None and channel not in scenario.other.channels
 
     def _has_message(self, news: News, channel: str) -> bool:
         before = [one for one in self.model.news if one.episode is news.episode and one.rank < news.rank]
