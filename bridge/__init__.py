@@ -19,7 +19,9 @@ The path of an alarm:
     ═════════════════ the outbox: nothing above this line is lost below it ═════════════════
     delivery         per channel: take what is due, in order, at its pace         queue, lanes, pace, condition
           ▼
-    posting          one attempt: aim, begin, render, post                        composing, attempt
+    storm            in a chat that has too much to tell: one digest              digesting: pure
+          ▼
+    posting          one attempt: aim, begin, render, post                        composing, attempt, merging
           ▼
     rendering        event + template → message, safe in the channel's dialect    pure
           ▼
@@ -27,9 +29,11 @@ The path of an alarm:
           ▼
     retry            what becomes of the delivery, and of the channel             pure
 
-The upper half never waits for a chat; the lower half never sees Tencent. `app` wires the parts,
-`serving` is the process around them, `housekeeping` what is done by the clock, `cli` takes the
-commands. The nouns that travel are in `alarm`, `episode` and `message`.
+The upper half never waits for a chat; the lower half never sees Tencent. `app` wires the parts; those
+that hang on the config are in `parts`, and `reloading` renews them. `troubles` are the bridge's own
+alarms, which enter above as every other. `housekeeping` is what is done by the clock, `attending` what
+commands asked for. `serving` is the process around them, `cli` takes the commands. The nouns that
+travel are in `alarm`, `episode` and `message`.
 """
 
 __version__ = "0.1.0"
