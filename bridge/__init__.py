@@ -21,7 +21,7 @@ The path of an alarm:
           ▼
     storm            in a chat that has too much to tell: one digest              digesting: pure
           ▼
-    posting          one attempt: aim, begin, render, post                        composing, attempt, merging
+    posting          one attempt: aim, begin, render, post                        aiming, composing, attempt, merging
           ▼
     rendering        event + template → message, safe in the channel's dialect    pure
           ▼

@@ -30,7 +30,7 @@ from bridge.lookout import look_out
 from bridge.metrics import Metrics
 from bridge.outbox import StoreOutbox
 from bridge.parts import Parts, Prepared, intake_of, prepare
-from bridge.posting import Post
+from bridge.post import Post
 from bridge.store import ChannelState, Store, StoreUnavailable, Writer
 from bridge.store.opening import open_store
 from bridge.troubles import Troubles, opened

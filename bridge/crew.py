@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from bridge.delivery import Worker
 from bridge.message import Delivery
-from bridge.posting import Post
+from bridge.post import Post
 from bridge.store import ChannelState, Written
 
 Hire = Callable[[Post, ChannelState | None], Worker]

@@ -20,7 +20,8 @@ from bridge.condition import MOST_FAILURES, Condition, restored
 from bridge.message import Delivery, DeliveryState
 from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
-from bridge.posting import Outbox, Post, Poster
+from bridge.post import Outbox, Post
+from bridge.posting import Poster
 from bridge.probing import Probe
 from bridge.pulse import Pulse
 from bridge.queue import Queue

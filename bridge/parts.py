@@ -20,7 +20,7 @@ from bridge.intake import Intake
 from bridge.message import Step
 from bridge.metrics import Metrics
 from bridge.pace import Budgets, slowest
-from bridge.posting import Post
+from bridge.post import Post
 from bridge.rendering import Renderer
 from bridge.settings import ChannelSettings
 from bridge.store import ChannelState, Store

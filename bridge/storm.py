@@ -18,7 +18,7 @@ from bridge.condition import Condition
 from bridge.digesting import Waiting, plan
 from bridge.message import Delivery, DeliveryState, Step
 from bridge.metrics import Metrics
-from bridge.posting import Outbox, Post
+from bridge.post import Outbox, Post
 from bridge.queue import Queue
 from bridge.store import Merged, Merging, Result, StoreError
 from bridge.trouble import Reporter, Trouble
