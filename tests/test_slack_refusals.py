@@ -1,9 +1,11 @@
 """Each error that Slack documents at each call of a life: who read there is told the newest state, or somebody is told why not.
 
 Every code has a Slack channel of its own, which refuses that call as long as the real one would: a
-limit for two calls, a bad block while there are blocks, a wrong token until it is mended.
+limit for two calls, a bad block while there are blocks, a wrong token until it is mended. A digest is
+posted and answered, and never changed; what `test-channel` calls is at the end.
 """
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -24,8 +26,11 @@ channels:
 routes: [{{match: {{kind: bridge}}, channels: [here]}}]
 default_channels: [{names}]
 """
-BOT = '  c-{code}: {{type: slack, token: {token}, channel: "#c-{code}", api_url: "{api}", on_recovered: [thread]}}'
-WEBHOOK = '  c-{code}: {{type: slack_webhook, url: "{url}", on_repeat: [post]}}'
+BOT = (
+    '  c-{code}: {{type: slack, token: {token}, channel: "#c-{code}", api_url: "{api}", on_recovered: [thread],'
+    " digest_over: 3}}"
+)
+WEBHOOK = '  c-{code}: {{type: slack_webhook, url: "{url}", on_repeat: [post], digest_over: 3}}'
 PASSING = frozenset({Meaning.LIMITED, Meaning.SLOW, Meaning.PASSING, Meaning.UNSURE})
 UNTIL_MENDED = frozenset({Meaning.CREDENTIALS, Meaning.DESTINATION})
 PASSES_AFTER = 2  # calls
@@ -45,10 +50,32 @@ OUTCOMES = {  # what becomes of the newest state, by what a code means, when tha
     | dict.fromkeys(UNTIL_MENDED, BROKEN)
     | {Meaning.RICH: PLAIN, Meaning.FINAL: DEAD, Meaning.GONE: ANEW},
 }
-LIVES = {  # what is heard before, and the callback whose call is refused; how its message begins
-    "post": ((), fires("a"), "🔴 Triggered"),
-    "update": ((fires("a"),), fires("b", 5), "🔥 Still firing"),
-    "reply": ((fires("a"),), recovers("b", 10), "✅ Recovered"),
+
+
+def together(session, *, ends=False, alarms=range(4)):
+    """Give callbacks of several alarms at one moment."""
+    made = (recovers(session, 10) if ends else fires(session) for _ in alarms)
+    return tuple(body.replace(b"ins-", f"ins-{number}".encode(), 1) for number, body in zip(alarms, made, strict=True))
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is heard before, each at a moment of its own, and the callbacks whose call is refused."""
+
+    call: str  # of this sort
+    before: tuple[tuple[bytes, ...], ...]
+    last: tuple[bytes, ...]
+    told: str  # how its message begins, behind the sign, which is another one in plain text
+
+
+STORM = together("s")
+LIVES = {
+    "post": Life("post", (), (fires("a"),), "Triggered"),
+    "update": Life("update", ((fires("a"),),), (fires("b", 5),), "Still firing"),
+    "reply": Life("reply", ((fires("a"),),), (recovers("b", 10),), "Recovered"),
+    "digest": Life("post", (), STORM, "Digest · 4 alarms: 4 triggered"),
+    "digest's answer": Life("reply", (STORM,), together("e", ends=True), "Digest · 4 alarms: 4 recovered"),
+    "answer to a digest": Life("reply", (STORM,), together("e", ends=True, alarms=range(1)), "Recovered"),
 }
 
 
@@ -83,43 +110,48 @@ class Refusing:
         return meaning is Meaning.FINAL or sort == self.call
 
 
-async def lived(spine, slack, refusing, call):
+async def lived(spine, slack, refusing, life):
     """Live until the refused call, and past it; give what became of the newest state in each channel."""
-    before, last, _ = LIVES[call]
-    for body in before:
-        await spine.take(body)
-        await spine.settle(10)
+    for bodies in life.before:
+        await asyncio.gather(*map(spine.take, bodies))
+        await spine.settle(40)
+    assert not life.before or len(slack.messages) == len(refusing.codes)  # a message each: the digest, where many fire
     refusing.is_on = True
-    await spine.take(last)
+    await asyncio.gather(*map(spine.take, life.last))
     await spine.settle(640)
-    first = {code: outcome(spine, slack, call, code) for code in refusing.codes}
+    first = {code: outcome(spine, slack, life, code) for code in refusing.codes}
     refusing.is_mended = True
     await spine.settle(640)
-    mended = {code: outcome(spine, slack, call, code) for code in refusing.codes}
+    mended = {code: outcome(spine, slack, life, code) for code in refusing.codes}
+    assert refusing.refused.keys() == refusing.codes.keys()
     return {
         code: said if said != "broken" or mended[code] not in {TOLD, ANEW} else BROKEN for code, said in first.items()
     }
 
 
-def outcome(spine, slack, call, code):
+def outcome(spine, slack, life, code):
     """Say what a reader of the channel sees, and whether somebody is told otherwise."""
     said = [one for one in slack.messages if one.channel == slack_channel(code)]
-    word = LIVES[call][2].partition(" ")[2]  # behind the sign, which is another one in plain text
-    newest = [one for one in said if one.content["text"].partition(" ")[2].startswith(word)]
+    newest = [one for one in said if one.content["text"].partition(" ")[2].startswith(life.told)]
+    if len(newest) > 1:
+        return "told more than once"
     if newest:
-        is_new = call != "post" and newest[-1].thread_ts is None and newest[-1] is not said[0]
+        is_new = life.call != "post" and newest[-1].thread_ts is None and newest[-1] is not said[0]
         return PLAIN if "blocks" not in newest[-1].content else ANEW if is_new else TOLD
-    lasting = {entry["trouble"] for entry in spine.troubles.lasting if entry["about"] == f"c-{code}"}
-    if f" · c-{code}\n" not in spine.out.getvalue():
-        return "nobody is told"
+    here, lasting = (
+        spine.out.getvalue(),
+        {one["trouble"] for one in spine.troubles.lasting if one["about"] == f"c-{code}"},
+    )
     if Trouble.CHANNEL_BROKEN.value in lasting:
-        return "broken"
+        return "broken" if f"Channel broken · c-{code}\n" in here else "nobody is told"
     dead = spine.rows("SELECT count(*) FROM deliveries WHERE channel = ? AND state = 'dead'", f"c-{code}")
-    return DEAD if Trouble.DEAD_LETTERS.value in lasting and dead == [(1,)] else "lost"
+    if Trouble.DEAD_LETTERS.value in lasting and dead == [(1,)]:
+        return DEAD if f"Messages not delivered · c-{code}\n" in here else "nobody is told"
+    return "lost"
 
 
 def slack_channel(code):
-    return f"C-{code}".replace("_", "").upper()
+    return f"C-{code}".replace("_", "0").upper()  # rate_limited is not ratelimited
 
 
 @pytest.fixture(autouse=True)
@@ -127,34 +159,38 @@ def no_blocking_call_on_a_loop():
     """Let rendering read its templates: each is read on the loop, once, when the first message needs it."""
 
 
-async def told(tmp_path, clock, call, codes, line):
+async def told(tmp_path, clock, life, codes, line):
     async with serve_slack(clock=clock.monotonic) as slack:
         for code in codes:
             room = slack_channel(code)
             slack.channels[room] = Conversation(id=room, name=f"c-{code}")
             slack.tokens.add(f"{TOKEN}-{code}")
             slack.hooks[f"{HOOK}/{code}"] = room
-        slack.refuses = refusing = Refusing(codes, call)
+        slack.refuses = refusing = Refusing(codes, life.call)
         lines = [
             line.format(code=code, token=f"{TOKEN}-{code}", api=slack.api_url, url=f"{slack.hook_url}/{code}")
             for code in codes
         ]
         text = CONFIG.format(channels="\n".join(lines), names=", ".join(f"c-{code}" for code in codes))
         async with a_spine(tmp_path, text, clock, own_alarms=True) as spine:
-            return await lived(spine, slack, refusing, call)
+            became = await lived(spine, slack, refusing, life)
+        assert [call for call in slack.calls if call.method == "chat.update" and "Digest" in str(call.arguments)] == []
+        return became
 
 
-@pytest.mark.parametrize("call", LIVES)
+@pytest.mark.parametrize("name", LIVES)
 @virtual
-async def test_whatever_slack_refuses_the_newest_state_is_told_or_somebody_is(call, tmp_path, clock):
-    assert await told(tmp_path, clock, call, CODES, BOT) == {
-        code: OUTCOMES[call][meaning] for code, meaning in CODES.items()
+async def test_whatever_slack_refuses_the_newest_state_is_told_or_somebody_is(name, tmp_path, clock):
+    life = LIVES[name]
+    assert await told(tmp_path, clock, life, CODES, BOT) == {
+        code: OUTCOMES[life.call][meaning] for code, meaning in CODES.items()
     }
 
 
+@pytest.mark.parametrize("name", ["post", "digest"])
 @virtual
-async def test_whatever_a_webhook_answers_the_newest_state_is_told_or_somebody_is(tmp_path, clock):
+async def test_whatever_a_webhook_answers_the_newest_state_is_told_or_somebody_is(name, tmp_path, clock):
     codes = WEBHOOK_CODES
-    assert await told(tmp_path, clock, "post", codes, WEBHOOK) == {
+    assert await told(tmp_path, clock, LIVES[name], codes, WEBHOOK) == {
         code: OUTCOMES["post"][meaning] for code, meaning in codes.items()
     }
