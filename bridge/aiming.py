@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.alarm import State
-from bridge.merging import in_place_of, newer_update
+from bridge.merging import ANSWERS, in_place_of, newer_update
 from bridge.message import Delivery, Receipt, Step
 from bridge.planning import is_no_news
 from bridge.post import Outbox
@@ -19,6 +19,7 @@ class Aim:
     step: Step
     receipt: Receipt | None = None
     nothing: str = ""
+    is_answer: bool = False  # to its own alarm's message, which says the rest
 
 
 async def aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, *, chat: bool) -> Aim:
@@ -39,7 +40,11 @@ async def aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, 
     if told.is_digest:
         step, receipt, nothing = in_place_of(delivery, told.receipt, behind)
         return Aim(step=step, receipt=receipt, nothing=nothing)
-    return Aim(step=delivery.step, receipt=told.receipt)
+    return Aim(
+        step=delivery.step,
+        receipt=told.receipt,
+        is_answer=delivery.step in ANSWERS and event.state is not State.DIGEST,
+    )
 
 
 async def _told(delivery: Delivery, outbox: Outbox) -> Told | None:

@@ -49,18 +49,7 @@ def composer(
         return route_view(routes.named(route), mention, state)
 
     def telling_of(delivery: Delivery) -> Telling:
-        event = delivery.event
-        return Telling(
-            event=event,
-            alarm=delivery.alarm or alarm_of(delivery.body or b"", event, channel.language),
-            body=delivery.body or b"",
-            delivery_id=str(delivery.id),
-            channel=channel,
-            route=route_of(delivery.route, event.state),
-            sent_at=now(),
-            together=delivery.together,
-            instead_of=delivery.instead_of,
-        )
+        return telling_for(delivery, channel, route_of(delivery.route, delivery.event.state), now())
 
     def compose(delivery: Delivery) -> Message:
         event, telling = delivery.event, telling_of(delivery)
@@ -78,6 +67,24 @@ def composer(
         return message
 
     return compose
+
+
+def telling_for(delivery: Delivery, channel: ChannelView, route: RouteView, now: datetime) -> Telling:
+    """Give all that a delivery's message says."""
+    event = delivery.event
+    return Telling(
+        event=event,
+        alarm=delivery.alarm or alarm_of(delivery.body or b"", event, channel.language),
+        body=delivery.body or b"",
+        delivery_id=str(delivery.id),
+        channel=channel,
+        route=route,
+        sent_at=now,
+        step=delivery.step,
+        brief=delivery.brief,
+        together=delivery.together,
+        instead_of=delivery.instead_of,
+    )
 
 
 def of_digest(telling: Telling, digest: Digest, worst: Iterable[Telling], whom: Iterable[str]) -> Telling:

@@ -52,6 +52,7 @@ class Delivery:
     body: bytes | None = None  # the callback's own; None: on disk
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
+    brief: bool = False  # it answers its own alarm's message, which says the rest
     digest: "Digest | None" = None  # what a digest tells, read when it is sent
 
 

@@ -81,7 +81,7 @@ class Poster:
         if seconds := await self._turn(step):
             held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
             return replace(held, due_at=now + timedelta(seconds=seconds))
-        message = post.render(telling)
+        message = post.render(replace(telling, step=step, brief=aim.is_answer))
         if not post.idempotent:
             await self.outbox.begin(delivery.id)
         verdict = await post.channel.post(call_of(telling, step, aim.receipt, message, now))

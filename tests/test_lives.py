@@ -272,6 +272,7 @@ async def test_a_life_ends_in_exactly_these_messages(life, language, tmp_path, c
             assert spine.rows("SELECT state, count(*) FROM deliveries WHERE state != 'sent' GROUP BY 1") == []
         assert " ".join(one.json()["state"] for one in endpoint.received) == life.tickets
         assert " ".join(steps_of(slack, spine)) == life.ops
+        assert all(("attachments" in one.content) is (one.thread_ts is None) for one in slack.messages)
         assert " ".join(states_of(spine, "hook")) == life.hook
         assert spine.rows("SELECT count(*) FROM events") == [(len(life.tickets.split()),)]
     shown(EXPECTED / f"{life.name}.{language}.txt", spine.out.getvalue())

@@ -1,8 +1,11 @@
 """Which template a message gets: sets, the user's own directory, states, formats and languages, and what stands in."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.alarm import State
+from bridge.message import Step
 from bridge.rendering import Renderer, builtin_templates
 from bridge.rendering.sandbox import Sandbox
 from tests.test_rendering_support import builtin, telling_of, write
@@ -56,6 +59,31 @@ def test_a_set_that_lacks_the_state_falls_back_to_that_of_the_type(files, asked,
     )
 
 
+@pytest.mark.parametrize(
+    ("files", "asked", "chosen"),
+    [
+        (["mine/recovered.mrkdwn.j2"], {"template": "mine"}, "mine/recovered.mrkdwn.j2"),
+        (["mine/recovered.mrkdwn.j2", "mine/reply.mrkdwn.j2"], {"template": "mine"}, "mine/reply.mrkdwn.j2"),
+        (["mine/reply.mrkdwn.j2", "mine/reply.zh.mrkdwn.j2"], {"template": "mine", "language": "zh"}, "mine/reply.zh.mrkdwn.j2"),
+        (["slack/reply.mrkdwn.j2", "slack/recovered.mrkdwn.j2"], {}, "slack/reply.mrkdwn.j2"),
+        (["slack/recovered.mrkdwn.j2"], {}, "slack/recovered.mrkdwn.j2"),  # the user's own words, before the built-in line
+        (["slack/triggered.mrkdwn.j2"], {}, "slack/reply.slack.json.j2"),
+    ],
+)  # fmt: skip
+def test_an_answer_to_the_alarms_message_has_a_template_of_its_own_where_its_set_has_one(
+    files, asked, chosen, tmp_path
+):
+    telling = replace(telling_of(kind="slack", state=State.RECOVERED, **asked), brief=True)
+    renderer = Renderer(write(tmp_path, {name: name for name in files}))
+    assert renderer.template_of(telling) == chosen
+
+
+def test_a_template_knows_by_which_step_it_is_told(tmp_path):
+    files = write(tmp_path, {"slack/recovered.mrkdwn.j2": "{{ step }}: {{ alarm.subject }} is over"})
+    telling = replace(telling_of(kind="slack", state=State.RECOVERED), step=Step.THREAD, brief=True)
+    assert Renderer(files).render(telling, strict=True).text == "thread: 磁盘利用率 is over"
+
+
 def test_a_users_file_stands_before_the_built_in_one_and_may_build_on_its_macros(tmp_path):
     text = '{% extends "terminal/layout.j2" %}{% block state %}ALARM{% endblock %}'
 
@@ -86,7 +114,7 @@ def test_the_built_in_templates_are_complete():
     assert files - wanted == {
         "slack/digest.slack.json.j2",  # elsewhere a digest is plain text
         "macros/text.j2", "macros/slack.j2", "terminal/layout.j2", "terminal/layout.zh.j2", "slack/layout.j2",
-        "slack/firing.j2", "slack/ending.j2", "slack/words.j2", "slack/words.zh.j2",
+        "slack/firing.j2", "slack/ending.j2", "slack/reply.slack.json.j2", "slack/words.j2", "slack/words.zh.j2",
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from tests.test_rendering_digest import digest
 from tests.test_rendering_slack import FIELDS, HOSTILE, hostile, looked_for
 from tests.test_rendering_support import OUR_TIME, builtin, channel, event_of, shown, telling_of
 from tests.test_sources_dimensions import SETS, wrapped
-from tests.test_templates_expected import MENTIONED, STATES
+from tests.test_templates_expected import MENTIONED, REPLIES, STATES, reply
 from tests.test_templates_own import STATES as OWN_STATES
 from tests.test_templates_own import a_telling as own
 
@@ -86,9 +86,10 @@ def test_each_body_and_each_set_of_dimensions_in_each_state_pleases_all_judges(l
         ]
         payloads += [rendered(telling) for telling in [*tellings, *dimension_tellings(language, state)]]
 
+    payloads += [rendered(reply(state, language, step)) for step, state in REPLIES]
     judged(payloads)
 
-    assert len(payloads) == (17 + 101) * 8
+    assert len(payloads) == (17 + 101) * 8 + len(REPLIES)
     record_property("judged", len(payloads) * 2)
 
 

@@ -16,6 +16,7 @@ import pytest
 from bridge import samples, sources
 from bridge.alarm import ReadingKind, State
 from bridge.lifecycle import decide
+from bridge.message import Step
 from bridge.rendering import Telling
 from tests.test_rendering_support import RECEIVED_AT, alarm_of, builtin, event_of, payload_of, telling_of, with_alarm
 from tests.test_sources_dimensions import SETS, wrapped
@@ -40,6 +41,19 @@ OTHERS = {  # what else is shown of Slack's messages, beside the states of a met
     "event-triggered": "doc-2021-event-triggered",
     "event-recovered": "doc-2023-cloudevents-antiddos",
 }
+
+
+REPLIES = [  # to an alarm's own message
+    *((Step.THREAD, state) for state in (State.REPEAT, State.ESCALATED, State.RECOVERED, State.EXPIRED, State.CLOSED)),
+    (Step.BROADCAST, State.RECOVERED),
+]
+
+
+def reply(state: State, language: str, step: Step = Step.THREAD) -> Telling:
+    """Give an answer to an alarm's own message."""
+    sample, event = STATES[state]
+    telling = telling_of(sample, "slack", state=state, language=language, route=MENTIONED, event=event)
+    return replace(telling, step=step, brief=True)
 
 
 def compare(name: str, text: str):
@@ -99,6 +113,17 @@ def test_each_state_is_told_to_slack_in_exactly_these_blocks(state, language):
     payload = payload_of(telling)
 
     compare(f"slack/state-{state}.{language}.json", json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
+
+
+@pytest.mark.parametrize(("step", "state"), REPLIES)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_an_answer_to_the_alarms_message_says_in_exactly_these_words_what_is_new(step, state, language):
+    telling = reply(state, language, step)
+
+    payload = payload_of(telling)
+
+    compare(f"slack/{step}-{state}.{language}.json", json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
+    assert payload["text"] == payload_of(replace(telling, brief=False))["text"]
 
 
 @pytest.mark.parametrize("name", OTHERS)

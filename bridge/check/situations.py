@@ -24,6 +24,7 @@ class Situation:
     alarm: Alarm | None
     event: Event
     digest: tuple[Count, ...] = ()  # what a digest counts, the sample being the worst
+    is_brief: bool = False  # told by an answer to the alarm's own message
 
 
 def situations() -> Iterator[Situation]:
@@ -33,7 +34,9 @@ def situations() -> Iterator[Situation]:
         reading = sources.read(body, NOW)
         if reading.kind is not ReadingKind.VERIFICATION:
             events = _events(reading.alarm) if reading.alarm else _unrecognised()
-            yield from (Situation(sample=name, body=body, alarm=reading.alarm, event=event) for event in events)
+            told = [Situation(sample=name, body=body, alarm=reading.alarm, event=event) for event in events]
+            yield from told
+            yield from (replace(one, is_brief=True) for one in told if one.event.episode_id)
         if reading.alarm:
             yield Situation(
                 sample=name, body=body, alarm=reading.alarm, event=_event(State.DIGEST), digest=_counts(reading.alarm)
@@ -48,7 +51,8 @@ def _own() -> Iterator[Situation]:
             said = own.Own(trouble=trouble, about="ops", words="404", since=NOW, at=NOW, is_over=state.ends)
             body = own.body_of(said)
             event = replace(_event(state), kind=own.KIND, episode_id=1, number=1, started_at=NOW)
-            yield Situation(sample=f"the bridge's own {trouble}", body=body, alarm=own.read(body, NOW), event=event)
+            told = Situation(sample=f"the bridge's own {trouble}", body=body, alarm=own.read(body, NOW), event=event)
+            yield from (told, replace(told, is_brief=True))
 
 
 def _counts(alarm: Alarm) -> tuple[Count, ...]:

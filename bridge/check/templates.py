@@ -14,14 +14,14 @@ from bridge.composing import alarm_of, of_digest
 from bridge.config import Problem
 from bridge.configuration.problems import did_you_mean
 from bridge.digesting import NAMED
-from bridge.message import Digest
+from bridge.message import Digest, Step
 from bridge.rendering import Renderer, Telling, TemplateError, builtin_templates
 from bridge.rendering.digest import DigestView
 from bridge.rendering.draft import RunawayError
 from bridge.rendering.view import AlarmView
 
 # What a template is given.
-NAMES = ("alarm", "state", "route", "channel", "delivery_id", "event_id", "callback", "events", "digest")
+NAMES = ("alarm", "state", "step", "route", "channel", "delivery_id", "event_id", "callback", "events", "digest")
 OF_CONFIG = ("name", "template", "links", "vars", "mention", "type")
 KNOWN = {"Alarm": AlarmView.names(), "Digest": DigestView.names(), "Policy": ["name", "alarms", "states"]}
 PLACE = re.compile(r"(.*?):(\d+): (.*)", re.DOTALL)
@@ -109,6 +109,8 @@ def _telling(use: Use, situation: Situation) -> Telling:
         delivery_id="1",
         channel=use.channel,
         route=use.route_view(situation.event.state),
+        step=Step.THREAD if situation.is_brief else Step.POST,
+        brief=situation.is_brief,
     )
     if not situation.digest:
         return telling

@@ -14,6 +14,7 @@ from bridge.rendering.telling import ChannelView, RouteView
 
 SUFFIX = ".j2"
 OWN = "bridge"  # begins the names of the templates for the bridge's own alarms
+REPLY = "reply"  # in place of the state: the answer to an alarm's own message, in every state
 MAX_SOURCE = 256 * 1024  # bytes of one template
 MAX_LEVELS = 4  # of directories that are looked into
 
@@ -61,25 +62,31 @@ class Library(BaseLoader):
         return next((root[template].path for root in self._roots if template in root), None)
 
     def find(
-        self, channel: ChannelView, route: RouteView, state: State, *, is_own: bool = False
+        self, channel: ChannelView, route: RouteView, state: State, *, is_own: bool = False, is_brief: bool = False
     ) -> tuple[str, str] | None:
         """Name the template of a state and its format; None where no set has one.
 
-        The bridge's own alarms have templates of their own, where a set has them.
+        The bridge's own alarms have templates of their own, where a set has them, and so have brief answers.
         """
-        for folder, told in _places(channel, route, state, is_own=is_own):
+        for folder, told in _places(channel, route, _states(state, is_own=is_own, is_brief=is_brief)):
             for root in self._roots:
-                for name, form in _names(folder, told, channel):
+                for name, form in (found for one in told for found in _names(folder, one, channel)):
                     if name in root:
                         return name, form
         return None
 
 
-def _places(channel: ChannelView, route: RouteView, state: State, *, is_own: bool) -> list[tuple[str, str]]:
-    """List the sets to look in and for which state, the best first: the set decides before the state."""
+def _states(state: State, *, is_own: bool, is_brief: bool) -> list[tuple[str, ...]]:
+    """List what a template may be named for, the best first; of those beside each other the user's own is the best."""
     states = [state.value, State.TRIGGERED.value] if state is State.ESCALATED else [state.value]
     if is_own:
         states = [f"{OWN}-{state}", *states]
+    first, *others = states
+    return [(REPLY, first) if is_brief else (first,), *((name,) for name in others)]
+
+
+def _places(channel: ChannelView, route: RouteView, states: list[tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]]]:
+    """List the sets to look in and for which state, the best first: the set decides before the state."""
     sets = dict.fromkeys(filter(None, (route.template, channel.template, *(channel.sets or (channel.type,)))))
     return [(name, told) for name in sets for told in states]
 

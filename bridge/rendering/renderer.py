@@ -85,10 +85,11 @@ class Renderer:
 
     def _find(self, telling: Telling) -> tuple[str, str] | None:
         channel, route, state = telling.channel, telling.route, telling.event.state
-        is_own = telling.alarm.kind == KIND
-        wanted = (route.template, channel.template, channel.type, channel.formats, channel.language, state, is_own)
+        is_own, is_brief = telling.alarm.kind == KIND, telling.brief
+        which = (route.template, channel.template, channel.type, channel.formats, channel.language)
+        wanted = (*which, state, is_own, is_brief)
         if wanted not in self._found:
-            self._found[wanted] = self._library.find(channel, route, state, is_own=is_own)
+            self._found[wanted] = self._library.find(channel, route, state, is_own=is_own, is_brief=is_brief)
         return self._found[wanted]
 
     def _written(
@@ -127,6 +128,7 @@ def _run(template: Template, telling: Telling, draft: Draft) -> str:
             **({"digest": DigestView(digest, language), "events": events} if digest else {}),
             "alarm": AlarmView(telling),
             "state": telling.event.state.value,
+            "step": telling.step.value,
             "route": _route(telling.route),
             "channel": telling.channel,
             "delivery_id": telling.delivery_id,

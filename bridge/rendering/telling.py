@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.alarm import Alarm
 from bridge.episode import Event
-from bridge.message import Count
+from bridge.message import Count, Step
 from bridge.record import record
 
 LATE = timedelta(minutes=10)  # a message that waited longer says when it happened
@@ -59,6 +59,8 @@ class Telling:
     channel: ChannelView
     route: RouteView
     sent_at: datetime | None = None  # None: as soon as it was stored
+    step: Step = Step.POST
+    brief: bool = False  # it answers its own alarm's message, which says the rest
     together: bool = False  # it tells a trigger and its recovery at once
     digest: Summary | None = None
     instead_of: str = ""  # the broken channel that should have been told, and why: "ops: invalid_auth"

@@ -21,6 +21,7 @@ CSS = Path(__file__).with_name("page.css")
 MESSAGES = (
     "slack/metric-triggered", "slack/state-triggered", "slack/state-repeat", "slack/state-escalated", "slack/state-recovered",
     "slack/state-expired", "slack/state-closed", "slack/state-replaced", "slack/event-triggered", "slack/event-recovered",
+    "slack/thread-repeat", "slack/thread-escalated", "slack/thread-recovered", "slack/thread-expired", "slack/broadcast-recovered",
     "slack/state-digest", "slack/state-unrecognised", "own/slack-triggered", "own/slack-repeat", "own/slack-recovered",
 )  # fmt: skip
 WIDTH = 1400

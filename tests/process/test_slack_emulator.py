@@ -48,7 +48,8 @@ async def test_a_life_with_two_kills_between_its_steps_leaves_one_message_and_it
     assert first_line(message) == "✅ *Recovered* · *MemoryUtilization* · 10.0.0.1 (ins-00000001)"
     assert [one["color"] for one in message["attachments"]] == ["#2EB67D"]
     (reply,) = await slack.thread("ops", message["ts"])
-    assert first_line(reply) == first_line(message)
+    assert first_line(reply) == "✅ *Recovered* · lasted 1 h · 95 % (threshold &gt; 90 %)"
+    assert reply["text"] == message["text"]
     ids = [one["metadata"]["event_payload"] for one in (message, reply)]
     assert [one["alarm_id"] for one in ids] == ["jmbx4h", "jmbx4h"]
     assert ids[0]["event_id"] == ids[1]["event_id"]

@@ -19,6 +19,7 @@ RECOVERED = [
     "prod-memory (policy-process) · CVM · Guangzhou (gz)",
     "Id jmbx4h · Repeats: 1",
 ]
+ANSWERED = ["✅ *Recovered* · lasted 1 h · 95 % (threshold &gt; 90 %)", "Repeats: 1"]
 
 
 def ops(slack):
@@ -27,7 +28,7 @@ def ops(slack):
 
 def shown(content):
     """Give the texts of a message's blocks from top to bottom."""
-    below = [block for one in content["attachments"] for block in one["blocks"]]
+    below = [block for one in content.get("attachments", ()) for block in one["blocks"]]
     return [text for block in (*content["blocks"], *below) for text in texts_of(block)]
 
 
@@ -57,7 +58,7 @@ async def test_an_alarm_is_posted_updated_on_repeat_and_updated_and_answered_in_
     assert message.channel == OPS
     assert [shown(content) for content in (*message.edits, message.content)] == [TRIGGERED, REPEAT, RECOVERED]
     (reply,) = slack.replies(message.ts)
-    assert (shown(reply.content), reply.broadcast) == (RECOVERED, False)
+    assert (shown(reply.content), reply.broadcast) == (ANSWERED, False)
 
 
 async def test_a_kill_between_the_steps_of_a_life_repeats_what_was_begun_once_and_what_was_stored_never(runner):
@@ -97,6 +98,6 @@ async def test_a_kill_between_the_steps_of_a_life_repeats_what_was_begun_once_an
     assert orphan.edits == []
     assert [shown(one) for one in (*message.edits, message.content)] == [TRIGGERED, REPEAT, REPEAT, RECOVERED]
     assert slack.replies(orphan.ts) == []
-    assert [shown(reply.content) for reply in slack.replies(message.ts)] == [RECOVERED, RECOVERED]
+    assert [shown(reply.content) for reply in slack.replies(message.ts)] == [ANSWERED, ANSWERED]
     begun = [line for line in bridge.logged("attempt") if line["verdict"] == "ambiguous"]
     assert [line["said"] for line in begun] == ["the bridge stopped before an answer came"]
