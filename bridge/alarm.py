@@ -128,6 +128,12 @@ class Reading:
     problem_zh: str = ""  # the same in Chinese, for UNRECOGNISED
 
 
+OUTCOMES = (  # of callbacks that are stored
+    *("triggered", "escalated", "repeat", "recovered", "duplicate", "stale"),
+    *("unrecognised", "verification"),
+)
+
+
 @record
 class Callback:
     """A callback as it came in: its bytes, when, and what they were understood to say."""

@@ -23,20 +23,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from bridge import __version__
-from bridge.alarm import State
+from bridge.alarm import OUTCOMES, State
 
-CALLBACK_OUTCOMES = (
-    "triggered",
-    "escalated",
-    "repeat",
-    "recovered",
-    "duplicate",
-    "stale",
-    "unrecognised",
-    "verification",
-    "unauthorized",
-    "failed",
-)
+CALLBACK_OUTCOMES = (*OUTCOMES, "unauthorized", "failed")
 DELIVERY_OUTCOMES = ("sent", "retried", "rejected", "superseded", "digested", "dead")
 RELOAD_OUTCOMES = ("succeeded", "failed")
 ACKNOWLEDGE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 3.0, 5.0)  # seconds; Tencent gives up after 5

@@ -64,6 +64,11 @@ class Secret:
         return cls(value)
 
 
+def is_off(value: object) -> bool:
+    """Say whether a setting is turned off: `off` and `false` are alike."""
+    return value is False or (isinstance(value, str) and value.strip().lower() in {"off", "false"})
+
+
 def seconds(value: object) -> float:
     """Read "30d", "1h", "10s", "1h30m" or a number of seconds; raise ValueError in words."""
     if isinstance(value, bool) or value is None:
@@ -109,7 +114,7 @@ def _rate(value: object) -> Rate | None:
     """Read "60/min"; `off` is no limit."""
     if value is None or isinstance(value, Rate):
         return value
-    if value is False or value == "off":
+    if is_off(value):
         return None
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)\s*/\s*(s|sec|min|m|h|hour)", str(value).strip())
     if not match or float(match[1]) <= 0:
@@ -117,10 +122,12 @@ def _rate(value: object) -> Rate | None:
     return Rate(float(match[1]) / PER[match[2]])
 
 
-def _whole(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+def _whole(value: object) -> int:
+    """Read a whole number; from the environment it comes as a text."""
+    match = re.fullmatch(r"\d{1,12}", str(value).strip(), re.ASCII)
+    if isinstance(value, bool) or not match:
         raise ValueError("must be a whole number such as 20; 0 is never")
-    return value
+    return int(match[0])
 
 
 def _timezone(value: object) -> ZoneInfo:

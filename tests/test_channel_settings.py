@@ -159,7 +159,7 @@ def test_a_method_may_be_written_in_lower_case():
     assert settings_of("webhook", method="put").method == "PUT"
 
 
-@pytest.mark.parametrize("off", ["off", False])
+@pytest.mark.parametrize("off", ["off", "Off", "false", False])
 def test_a_proxy_may_be_off(off):
     assert settings_of("webhook", proxy=off).proxy.reveal() == "off"
 

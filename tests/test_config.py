@@ -68,7 +68,12 @@ def test_what_is_not_given_has_the_defaults_of_the_documentation(write, tmp_path
 def test_off_and_false_both_mean_off(write, word):
     config = write(with_server(f"server:\n  auth: {word}\nconsole:\n  listen: {word}\n  auth: {word}\n"))
     assert (config.server.auth, config.console.listen, config.console.auth) == (None, None, None)
-    assert write(with_channel(f"    rate: {word.lower()}\n    proxy: {word.lower()}\n")).channels["here"].rate is None
+    assert write(with_channel(f"    rate: {word}\n    proxy: {word}\n")).channels["here"].rate is None
+
+
+def test_a_number_may_come_from_the_environment(write):
+    config = write(with_channel("    digest_over: ${MOST}\n"), {"MOST": "7"})
+    assert config.channels["here"].digest_over == 7
 
 
 def test_a_console_that_is_off_needs_no_credentials(write):

@@ -433,7 +433,12 @@ def test_a_cloud_events_type_names_product_and_event(sort, product, event):
 
 
 @pytest.mark.parametrize(
-    ("word", "status"), [("1", "firing"), (1, "firing"), ("0", "recovered"), ("-", "stateless"), (None, "stateless")]
+    ("word", "status"),
+    [
+        *((word, "firing") for word in ("1", 1)),
+        *((word, "recovered") for word in ("0", 0, 0.0)),
+        *((word, "stateless") for word in ("-", "", None)),
+    ],
 )
 def test_a_cloud_events_status_is_read_as_tencent_writes_it(word, status):
     assert cloud_event(status=word).status == status

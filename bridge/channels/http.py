@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator
 from yarl import URL
 
 from bridge import __version__
-from bridge.settings import ChannelSettings, Secret
+from bridge.settings import ChannelSettings, Secret, is_off
 
 USER_AGENT = f"alarm-bridge/{__version__}"
 MAX_ANSWER = 64 * 1024  # bytes of an answer that are read; the rest is left, and its connection closed
@@ -53,10 +53,10 @@ def _secret_url(secret: Secret) -> Secret:
 
 def _proxy(value: object) -> object:
     """Take `off` and false for no proxy, whatever the environment says."""
-    if value is False:
-        return Secret(OFF)
     text = value.reveal() if isinstance(value, Secret) else value
-    if isinstance(text, str) and text != OFF:
+    if is_off(text):
+        return Secret(OFF)
+    if isinstance(text, str):
         parse_url(text, what=A_PROXY)
     return value
 

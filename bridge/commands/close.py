@@ -9,7 +9,7 @@ from bridge.commands.asking_for import ask_for, unique
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.list_alarms import matching, show
 from bridge.commands.listing import Desk, desk, store_file
-from bridge.commands.matches import complete_field, read_matches
+from bridge.commands.matches import MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail, say
 from bridge.episode import number_of
 from bridge.store.asking import ALARMS, Asking
@@ -24,15 +24,7 @@ def close(
     *,
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Short ids, as messages show them.")] = None,
     config: ConfigFile = DEFAULT_CONFIG,
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            show_default=False,
-            autocompletion=complete_field,
-            help="Open alarms that match, as in a route. Given more than once, all must hold.",
-        ),
-    ] = None,
+    match: MatchOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Close alarms whose recovery will never come: the channels that were given them are told.

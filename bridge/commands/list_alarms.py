@@ -9,7 +9,7 @@ import typer
 
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.listing import MOST, AsJson, Desk, Limit, desk, limited, say_more, stream_json, table
-from bridge.commands.matches import Matches, complete_field, read_matches
+from bridge.commands.matches import Matches, MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.episode import Phase
 from bridge.rendering.words import duration_words
@@ -30,15 +30,7 @@ def list_alarms(
     phase: Annotated[
         str, typer.Option(metavar="PHASE", autocompletion=complete_phase, help=f"One of {', '.join(PHASES)}.")
     ] = Phase.OPEN.value,
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            show_default=False,
-            autocompletion=complete_field,
-            help="Those that match, as in a route. Given more than once, all must hold.",
-        ),
-    ] = None,
+    match: MatchOption = None,
     as_json: AsJson = False,
     limit: Limit = MOST,
 ) -> None:

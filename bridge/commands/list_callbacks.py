@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bridge.alarm import OUTCOMES
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.listing import (
     MOST,
@@ -20,21 +21,11 @@ from bridge.commands.listing import (
     stream,
     stream_json,
 )
-from bridge.commands.matches import Matches, complete_field, read_matches
+from bridge.commands.matches import Matches, MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.configuration.problems import did_you_mean
 from bridge.store.entries import CallbackEntry
 
-OUTCOMES = (
-    "triggered",
-    "escalated",
-    "repeat",
-    "recovered",
-    "duplicate",
-    "stale",
-    "unrecognised",
-    "verification",
-)
 WIDTHS = (19, 12, 6, 22)  # times, the longest outcome, short ids, instance ids
 
 
@@ -55,16 +46,7 @@ def list_callbacks(
     since: Annotated[
         str, typer.Option(metavar="SPAN", show_default=False, help='No older than this: "10m", "1h", "7d".')
     ] = "",
-    match: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            show_default=False,
-            autocompletion=complete_field,
-            help="Those whose alarm matches, as in a route: policy_name=prod-*, dimensions.unInstanceId=ins-1. "
-            "Given more than once, all must hold.",
-        ),
-    ] = None,
+    match: MatchOption = None,
     as_json: AsJson = False,
     limit: Limit = MOST,
 ) -> None:

@@ -6,6 +6,9 @@ What a column holds is read there; for all else the callback's body is read agai
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+import typer
 
 from bridge.alarm import State
 from bridge.commands.output import WRONG_USAGE, fail
@@ -16,6 +19,24 @@ from bridge.story.hearing import stored_alarm
 COLUMNS = ("state", "kind", "policy_id", "policy_name", "object_id")
 Values = Mapping[str, str]
 Body = Callable[[], tuple[bytes, datetime]]
+
+
+def complete_field(incomplete: str) -> list[str]:
+    """Offer the names of fields to the shell."""
+    names = [f"{name}=" for name in FIELDS] + [f"{name}." for name in MAPPINGS]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+MatchOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD=VALUE",
+        show_default=False,
+        autocompletion=complete_field,
+        help="Those whose alarm matches, as in a route: policy_name=prod-*, dimensions.unInstanceId=ins-1. "
+        "Given more than once, all must hold.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +69,6 @@ def read_matches(texts: Iterable[str]) -> Matches:
         of_columns=tuple(one for one in conditions if one.field in COLUMNS),
         of_body=tuple(one for one in conditions if one.field not in COLUMNS),
     )
-
-
-def complete_field(incomplete: str) -> list[str]:
-    """Offer the names of fields to the shell."""
-    names = [f"{name}=" for name in FIELDS] + [f"{name}." for name in MAPPINGS]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 def _condition(text: str) -> Condition:

@@ -9,8 +9,8 @@ from bridge.configuration.values import is_null
 from bridge.configuration.yaml_tree import QUOTE_IT
 from bridge.matching import FIELDS, MAPPINGS, MatchError, compile_condition, field_name
 from bridge.routing import route_name
-from bridge.settings import Record
-from bridge.web.settings import Address, ConsoleSettings, ServerSettings, address, is_off
+from bridge.settings import Record, is_off
+from bridge.web.settings import Address, ConsoleSettings, ServerSettings, address
 
 
 def check_references(source: Source) -> None:

@@ -71,7 +71,16 @@ def _json_of_oddities(named: Fields) -> str:
     try:
         return orjson.dumps(named, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except (TypeError, ValueError):  # a lone surrogate, 2**70, a nesting without end, a __str__ that fails
-        return json.dumps({name: _shown(value) for name, value in named.items()}, ensure_ascii=True)
+        return json.dumps({name: _kept(value) for name, value in named.items()}, ensure_ascii=True)
+
+
+def _kept(value: object) -> object:
+    """Give a value as it is where JSON can say it, so that a list stays one beside an odd neighbour."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return _shown(value)
+    return value
 
 
 def _quoted(value: object) -> str:

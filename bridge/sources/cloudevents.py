@@ -92,7 +92,7 @@ def _life(above: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
     An event without a status has no end that could be told: it is stateless.
     """
     happened_at = times.moment(above.get("time"), timedelta())
-    status = status_of(above.get("status") or "-", recovered=False)
+    status = status_of(text(above.get("status")) or "-", recovered=False)
     return {
         "status": status,
         "started_at": happened_at,

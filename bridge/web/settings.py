@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
-from bridge.settings import Record, Secret, Size
+from bridge.settings import Record, Secret, Size, is_off
 
 OPEN = "`auth: off` says that it is open to whoever reaches it"
 URL_SAFE = re.compile(r"[A-Za-z0-9._~-]+")  # "+" in ?token= would arrive as a blank, "%" as something else
@@ -56,11 +56,6 @@ def _places(host: str) -> tuple[IPv4Address | IPv6Address, ...]:
         return (ip_address(host),)
     except ValueError:
         return ()
-
-
-def is_off(value: object) -> bool:
-    """Say whether a setting is turned off: `off` and `false` are alike."""
-    return value is False or (isinstance(value, str) and value.lower() in {"off", "false"})
 
 
 def address(value: object) -> Address:
