@@ -51,9 +51,10 @@ class Addressees:
         self, alarm: Alarm, state: State, *, kind: str, given: Mapping[str, Given], unheard: bool = False
     ) -> Audience:
         """Choose by the routes, for an alarm whose episode was `given` so far."""
-        choices = self.routes.choose(alarm, state)
-        if alarm.kind == own.KIND:
-            choices = self._elsewhere(choices, own.channel_about(alarm))
+        choices = chosen = self.routes.choose(alarm, state)
+        if about := own.channel_about(alarm):
+            fallback = self.channels[about].fallback if about in self.channels else None
+            choices = elsewhere(chosen, about, fallback, self.routes.default_channels)
         calls: list[Address] = []
         now_given, held = dict(given), False
         for choice in choices:
@@ -66,7 +67,8 @@ class Addressees:
             calls += [(name, step, route) for step in steps]
             if steps or name in given:
                 now_given[name] = after(before, name, route, state, steps, alarm.received_at)
-        return Audience(calls=tuple(calls), given=now_given, silence="" if calls else silence(choices, held=held))
+        why = "" if calls else silence(choices, held=held, left_out=bool(chosen) and not choices)
+        return Audience(calls=tuple(calls), given=now_given, silence=why)
 
     def of_ending(self, state: State, *, kind: str, given: Mapping[str, Given]) -> Audience:
         """Choose those that were given the episode."""
@@ -76,21 +78,6 @@ class Addressees:
             for step in self._steps(state, kind, one.channel, self.routes.named(one.route))
         )
         return Audience(calls=calls, given=given, silence="" if calls else self._silence(given))
-
-    def _elsewhere(self, choices: tuple[Choice, ...], about: str) -> tuple[Choice, ...]:
-        """Send what the bridge says of a channel to any but that one: its fallback, else the default channels."""
-        defaults = tuple(Choice(channel=name, route=None) for name in self.routes.default_channels if choices)
-        plan = self.channels.get(about)
-        fallback = plan.fallback if plan else None
-        for some in (choices, defaults):
-            instead: dict[str, Choice] = {}
-            for one in some:
-                name = fallback if one.channel == about else one.channel
-                if name is not None:
-                    instead.setdefault(name, replace(one, channel=name))
-            if instead:
-                return tuple(instead.values())
-        return ()
 
     def _silence(self, given: Mapping[str, Given]) -> str:
         """Say why nobody hears of an ending."""
@@ -115,6 +102,22 @@ class Addressees:
             on_recovered=plan.on_recovered if route is None or route.on_recovered is None else route.on_recovered,
             unheard=unheard,
         )
+
+
+def elsewhere(
+    choices: tuple[Choice, ...], about: str, fallback: str | None, default_channels: Iterable[str]
+) -> tuple[Choice, ...]:
+    """Send what the bridge says of a channel to any but that one: its fallback, else the default channels."""
+    defaults = tuple(Choice(channel=name, route=None) for name in default_channels if choices)
+    for some in (choices, defaults):
+        instead: dict[str, Choice] = {}
+        for one in some:
+            name = fallback if one.channel == about else one.channel
+            if name is not None:
+                instead.setdefault(name, replace(one, channel=name))
+        if instead:
+            return tuple(instead.values())
+    return ()
 
 
 def before_in(given: Mapping[str, Given], channel: str) -> Given | None:
@@ -142,8 +145,10 @@ def after(  # each is a fact of its own
     )
 
 
-def silence(choices: Iterable[Choice], *, held: bool) -> str:
-    """Say why nobody hears of an event, in words to go on with."""
+def silence(choices: Iterable[Choice], *, held: bool, left_out: bool) -> str:
+    """Say why nobody hears of an event, in words to go on with; `left_out`: of a channel, and there is no other."""
+    if left_out:
+        return "; told nowhere: the channel that it is about is left out, and there is no other"
     if held:
         return "; told nowhere: held back by repeat_interval"
     if any(True for _ in choices):

@@ -52,3 +52,42 @@ def test_its_life_is_explained_by_its_short_id(trouble):
     assert said.exit_code == 0, said.stderr
     assert "channel_broken" in said.stdout
     assert "here" in said.stdout
+
+
+async def the_only_channel_broken(spine):
+    """The channel breaks to which its own alarm would go."""
+    telling = asyncio.create_task(spine.troubles.run())
+    spine.troubles.trouble(Trouble.CHANNEL_BROKEN, "here", "the output is closed")
+    await spine.settle(5)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+
+
+def test_the_channel_that_it_is_about_is_left_out_and_its_life_says_so(tmp_path):
+    trouble = asked(tmp_path, the_only_channel_broken)
+    (came,) = trouble.json("callbacks")
+    assert came["reason"].endswith("told nowhere: the channel that it is about is left out, and there is no other")
+    lines = [line.strip() for line in trouble("explain", came["alarm"]).stdout.splitlines()]
+    assert lines[7:10] == [
+        "none matches: default_channels, here",
+        "here is left out, since that is what it is about; told instead: nobody",
+        "nobody is told of it",
+    ]
+    (life,) = trouble.json("explain", came["alarm"])["lives"]
+    (callback,) = life["callbacks"]
+    assert (callback["channels_today"], callback["left_out_today"]) == ([], "here")
+
+
+FALLBACK = "  ops: {type: terminal}\nrou", "  ops: {type: terminal, fallback: here}\nrou"
+
+
+def test_its_life_names_the_fallback_that_is_told_instead(tmp_path):
+    trouble = asked(tmp_path, a_broken_channel)
+    config = trouble.place / "config.yaml"
+    config.write_text(
+        config.read_text().replace(*FALLBACK).replace("default_channels: [here]", "default_channels: [ops]")
+    )
+    (entry,) = trouble.json("alarms")
+    assert (
+        "ops is left out, since that is what it is about; told instead: here" in trouble("explain", entry["id"]).stdout
+    )

@@ -59,7 +59,7 @@ def explain(
 def _words(at: Desk, life: Life) -> Words:
     @lru_cache
     def answer(callback: CallbackEntry) -> Routed | None:
-        return routed(callback, at.config.routes, at.asking.body)
+        return routed(callback, at.config.routes, at.config.channels, at.asking.body)
 
     now = Now(
         at=datetime.now(UTC),

@@ -88,14 +88,23 @@ def _callback(callback: CallbackEntry, answer: Routed | None, *, anew: bool) -> 
     session = f", session {callback.session_id}" if callback.session_id else ""
     yield Line(callback.received_at, 0, f"came in (callback {callback.id}{session})")
     yield Line(None, 1, f"{callback.outcome}: {callback.reason}")
-    if answer is None or not answer.answers:
+    if answer is None:
         return
+    if answer.answers:
+        yield from _routes(answer, anew=anew)
+    if answer.left_out and anew:
+        told = ", ".join(answer.channels) or "nobody"
+        yield Line(None, 1, f"{answer.left_out} is left out, since that is what it is about; told instead: {told}")
+
+
+def _routes(answer: Routed, *, anew: bool) -> Iterator[Line]:
     yield Line(None, 1, "routes, as the config is today:" if anew else "routes, as the config is today: as above")
     width = max(len(one.name) for one in answer.answers)
     for one in answer.answers if anew else ():
         yield Line(None, 2, f"{'yes' if one.matched else 'no ':3}  {one.name:<{width}}  {one.why}")
     if anew and not any(one.matched for one in answer.answers):
-        yield Line(None, 2, f"none matches: default_channels, {', '.join(answer.channels) or 'which are none'}")
+        named = ", ".join(filter(None, (answer.left_out, *answer.channels))) or "which are none"
+        yield Line(None, 2, f"none matches: default_channels, {named}")
 
 
 def _event(told: Told, words: Words, *, alone: bool) -> Iterator[Line]:

@@ -34,6 +34,7 @@ def _callback(callback: CallbackEntry, answer: Routed | None, iso: Iso) -> dict[
         "reason": callback.reason,
         "routes_today": routes,
         "channels_today": None if answer is None else list(answer.channels),
+        "left_out_today": (answer and answer.left_out) or None,
     }
 
 
