@@ -9,11 +9,25 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_message_that_it_begins_with_is_a_real_one():
+def test_the_message_that_it_begins_with_is_the_one_that_its_first_command_sends():
     shown = re.search(r"```text\n(▲.*?)```", README, re.DOTALL)
-    assert shown is not None
-    real = (ROOT / "tests" / "expected" / "terminal" / "capture-2020-cvm-disk-triggered.en.txt").read_text()
+    sent = re.search(r"alarm-bridge send ([a-z]\S+)", README)
+    assert shown and sent
+    real = (ROOT / "tests" / "expected" / "terminal" / f"{sent[1]}.en.txt").read_text()
     assert shown[1].strip() == real.strip()
+
+
+def test_nothing_is_told_to_listen_everywhere_before_tls_is_spoken_of():
+    assert 0 < README.index("**TLS**") < README.index("0.0.0.0")
+
+
+def test_every_page_and_heading_that_it_leads_to_is_there():
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", README):
+        page = ROOT / target
+        assert page.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, heading
 
 
 def test_the_config_of_the_first_slack_channel_is_right(tmp_path):
