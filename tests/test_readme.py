@@ -12,7 +12,8 @@ README = (ROOT / "README.md").read_text()
 def test_the_message_that_it_begins_with_is_the_one_that_its_first_command_sends():
     shown = re.search(r"```text\n(▲.*?)```", README, re.DOTALL)
     sent = re.search(r"alarm-bridge send ([a-z]\S+)", README)
-    assert shown and sent
+    assert shown
+    assert sent
     real = (ROOT / "tests" / "expected" / "terminal" / f"{sent[1]}.en.txt").read_text()
     assert shown[1].strip() == real.strip()
 
