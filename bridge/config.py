@@ -19,7 +19,16 @@ from pydantic import BeforeValidator, Field
 
 from bridge.channels import KINDS
 from bridge.channels.http import trust
-from bridge.configuration.problems import ConfigError, KeyPath, Problem, beside, did_you_mean, in_order, nearest
+from bridge.configuration.problems import (
+    ConfigError,
+    KeyPath,
+    Problem,
+    beside,
+    did_you_mean,
+    in_order,
+    is_folder,
+    nearest,
+)
 from bridge.configuration.references import check_references
 from bridge.configuration.secrets import secret_texts
 from bridge.configuration.source import Source, read
@@ -170,7 +179,7 @@ def _templates(source: Source) -> Path | None:
     given = source.get("templates")
     directory = beside(source.base, given.text if isinstance(given, Scalar) else "templates")
     source.files.add(directory)
-    if not directory.is_dir():
+    if not is_folder(directory):
         if given:
             source.wrong(("templates",), "is no directory")
         return None

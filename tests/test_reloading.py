@@ -43,13 +43,15 @@ class Subject:
         self.metrics = Metrics()
         self.stir = lambda: None
         self.logs: list[Any] = []
-        self.store = None
+        self.store = self.fault = None
 
     def write(self, text):
         self.file.write_text(text)
         self.stir()
 
     def read(self):
+        if self.fault:
+            raise self.fault
         return load(self.file, {})
 
     async def check(self, config):
@@ -333,3 +335,31 @@ async def test_the_folders_of_every_file_and_every_link_are_watched_anew_where_t
         subject.stir()
         await clock.sleep(10)
         assert subject.watched[-1] - subject.watched[-2] == {tmp_path / "templates", tmp_path / "templates" / "webhook"}
+
+
+@pytest.mark.parametrize("name", ["a" * 300, '"a\\0b"', '"~nobody-here/a"'])
+@pytest.mark.parametrize(
+    "place", ["{file: %s}", '"http://127.0.0.1:9/", ca_file: %s', '"http://127.0.0.1:9/"}\ntemplates: %s #']
+)
+@virtual
+async def test_a_name_that_no_file_can_have_is_refused_and_what_comes_after_it_is_read(place, name, tmp_path, clock):
+    async with a_reloader(tmp_path, clock) as subject:
+        subject.write(FIRST.replace("{file: url}", place % name))
+        await clock.sleep(10)
+        assert len(subject.told) == 1
+        subject.write(SECOND)
+        await clock.sleep(10)
+        assert subject.retentions == [2]
+
+
+@virtual
+async def test_a_fault_of_the_bridges_own_while_it_reads_refuses_and_ends_nothing(tmp_path, clock):
+    async with a_reloader(tmp_path, clock) as subject:
+        subject.fault = RecursionError()
+        subject.write(SECOND)
+        await clock.sleep(10)
+        assert subject.told == [f"{subject.file}: the bridge failed: RecursionError"]
+        subject.fault = None
+        subject.write(FIRST.replace("1d", "3d"))
+        await clock.sleep(10)
+        assert subject.retentions == [3]

@@ -79,5 +79,16 @@ def reason(error: OSError) -> str:
 
 
 def beside(base: Path, text: str) -> Path:
-    """Take a path as relative to the config file's directory."""
-    return base / Path(text).expanduser()
+    """Take a path as relative to the config file's directory; `~` of nobody who is known here stays as it is."""
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError:
+        return base / text
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there; a name that none can have is no reason to raise."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

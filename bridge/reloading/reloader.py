@@ -139,6 +139,9 @@ class Reloader:
             self._files = self._config.files | error.files
             now = await self._look()
             return Outcome(seen=now, problems=error.problems) if is_same(seen, now, self._files) else None
+        except Exception as error:
+            log.exception("the reload failed")
+            return self._failed(error, seen)
         self._files = loaded.config.files
         now = await self._look()
         if not is_same(seen, now, self._files):
@@ -147,8 +150,12 @@ class Reloader:
             outcome = await self._checked(loaded, now, asked=asked)
         except Exception as error:
             log.exception("the reload failed")
-            return Outcome(seen=now, problems=(self._problem(f"the bridge failed: {type(error).__name__}"),))
+            return self._failed(error, now)
         return outcome if outcome.prepared is None or await self._look() == now else None
+
+    def _failed(self, error: Exception, seen: Sight) -> Outcome:
+        """Refuse what the bridge itself stumbles over."""
+        return Outcome(seen=seen, problems=(self._problem(f"the bridge failed: {type(error).__name__}"),))
 
     async def _checked(self, loaded: Loaded, seen: Sight, *, asked: bool) -> Outcome:
         """Check and prepare a config that could be read; not where all is as it was."""

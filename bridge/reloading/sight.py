@@ -6,10 +6,10 @@ Contents are compared, not times: a file may be touched, or written again as it 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from bridge.configuration.problems import is_folder
 from bridge.rendering.library import templates_below
 
 MOST_BYTES = 16 * 1024**2  # of one file
@@ -23,7 +23,7 @@ def look(files: Iterable[Path]) -> Sight:
     """See what is in these files now; a folder is one of templates. What cannot be read is seen as that."""
     seen = {}
     for file in sorted(files):
-        if file.is_dir():
+        if is_folder(file):
             seen[str(file)] = "a folder"
             for name, source in templates_below(file):
                 seen[f"{file}/{name}"] = _mark((source.text + source.problem).encode("utf-8", "surrogatepass"))
@@ -39,28 +39,30 @@ def is_template(seen: str) -> bool:
 
 def folders_of(files: Iterable[Path]) -> frozenset[Path]:
     """Give the folders in which something stirs when one of these files changes, is replaced or linked elsewhere."""
-    return frozenset(islice((each for file in sorted(files) for each in _folders(file) if each.is_dir()), MOST_FOLDERS))
+    return frozenset(
+        islice((each for file in sorted(files) for each in _folders(file) if is_folder(each)), MOST_FOLDERS)
+    )
 
 
 def _folders(file: Path) -> Iterator[Path]:
-    if file.is_dir():
+    if is_folder(file):
         for folder, folders, _ in os.walk(file, followlinks=True):
             yield Path(folder)
             if len(Path(folder).relative_to(file).parts) >= 2:  # sets stand one level down
                 folders.clear()
     for _ in range(MOST_LINKS):
         yield file.parent
-        if not file.is_symlink():
-            return
-        with suppress(OSError):
+        try:
             file = file.parent / file.readlink()
+        except (OSError, ValueError):  # it is no link
+            return
 
 
 def _seen(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             return _mark(opened.read(MOST_BYTES))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
         return f"{type(error).__name__}"
 
 
