@@ -158,6 +158,23 @@ async def test_a_body_that_nobody_could_read_is_judged_as_todays_bridge_reads_it
 
 
 @virtual
+async def test_bodies_of_one_alarm_that_nobody_could_read_are_judged_one_by_the_other(tmp_path, clock):
+    channel = Scripted(clock)
+    async with a_spine(tmp_path, CONFIG, clock, change=scripted(clock, {"here": channel})) as spine:
+        await spine.take(of("ins-a"))
+        await spine.take(over("ins-a"))
+        await spine.settle()
+        execute(spine, "DELETE FROM episodes")
+        execute(spine, "UPDATE callbacks SET outcome = 'unrecognised', episode_id = 0")
+        ids = [id_ for (id_,) in spine.rows("SELECT id FROM callbacks ORDER BY id")]
+        channel.calls.clear()
+        assert await request(spine, What.JUDGE, *ids) == ["triggered; here is told", "recovered; here is told"]
+        await spine.settle()
+        assert [call.state for call in channel.calls] == ["triggered", "recovered"]
+        assert spine.rows("SELECT phase FROM episodes") == [("recovered",)]
+
+
+@virtual
 async def test_a_body_that_nobody_can_read_today_either_stays_as_it_is(tmp_path, clock):
     async with a_spine(tmp_path, CONFIG, clock) as spine:
         await spine.take(sample("template-body-triggered"))

@@ -37,6 +37,7 @@ class Jobs(Reads):
         events = [rows.event_row(event) for judgement in judgements for event in judgement.events]
         deliveries = [rows.delivery_row(one) for judgement in judgements for one in judgement.deliveries]
         self.writes.episodes.run(connection, new)
+        self.ids.fresh.clear()  # they are there: who is judged next in this transaction changes them
         self.writes.changes.run(connection, old)
         self.writes.events.run(connection, events)
         self.writes.deliveries.run(connection, deliveries)
