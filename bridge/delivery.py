@@ -103,6 +103,8 @@ class Worker:
             self._wake.clear()
             await self._storm.look_where_due(self._queue, self.condition, is_idle=not (self._tasks or self._settling))
             await self._load()
+            if self.condition.hands_over:
+                self._lanes.release(self._poster.stays)
             await self._probe.make(is_idle=not self._queue.more and not self._lanes)
             self._start_what_may()
             await self._wait()

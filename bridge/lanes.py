@@ -122,6 +122,15 @@ class Lanes:
         waiting = sorted(islice(lane, begun, None), key=attrgetter("id"))
         self._lanes[key] = deque((*islice(lane, begun), *waiting))
 
+    def release(self, stays: Callable[[Delivery], bool]) -> None:
+        """Make ready what is held until a time, but for those of which `stays` says so."""
+        held, self._held = self._held, []
+        for due, id_, key in held:
+            if stays(self._lanes[key][0]):
+                heapq.heappush(self._held, (due, id_, key))
+            else:
+                self._make_ready(self._lanes[key][0])
+
     def next_due(self) -> datetime | None:
         """Give when the first held delivery is due; None where none is held."""
         return self._held[0][0] if self._held else None

@@ -53,6 +53,10 @@ class Poster:
             failed = Verdict(answer=Answer.REJECTED, said=said, plain_helps=True)
             return await self._concluded(delivery, delivery.step, failed, "")
 
+    def stays(self, delivery: Delivery) -> bool:
+        """Say whether a delivery is not for the fallback channel: nobody is told of its own trouble."""
+        return is_about(delivery, self.post.fallback or "")
+
     async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
         """Decide whether a delivery is to be made, and make it."""
         now, post = self.clock.now(), self.post
@@ -113,7 +117,7 @@ class Poster:
             if delivery.event.state is State.DIGEST:
                 note = f"what it would have told goes to {to}: {post.name} is broken"
                 return replace(ended(delivery, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
-            if is_about(delivery, to):  # that one is not to be told: no circle
+            if self.stays(delivery):
                 until = self.condition.state.paused_until
                 return replace(ended(delivery, DeliveryState.WAITING, f"not for {to}", now=now), due_at=until)
             note = f"{handed_to(to)} {post.name} is broken: {why}"

@@ -1,6 +1,7 @@
 """Fallbacks of fallbacks, and what a channel hears when it is mended."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -191,3 +192,27 @@ async def test_a_fallback_that_the_routes_name_too_takes_over_what_the_broken_ch
         await spine.settle(5)
         assert [text for text in here.told() if text.endswith(" 1")] == ["triggered 1", "escalated 1", "recovered 1"]
         assert "recovered 1" not in ops.told()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@virtual
+async def test_what_waits_as_long_as_its_platform_asked_is_handed_over_as_soon_as_the_channel_breaks(
+    restarts, tmp_path, clock
+):
+    text = ALONE.replace(
+        'type: slack, token: xoxb-made-up, channel: "#ops"', 'type: webhook, url: "http://127.0.0.1:9/"'
+    )
+    text = text.replace('9/"', '9/", fallback: here')
+    ops, here = Scripted(clock, lambda _: a_verdict(Answer.RETRY, after_seconds=3600)), Scripted(clock)
+    change = scripted(clock, {"ops": ops, "here": here})
+    async with AsyncExitStack() as stack:
+        spine = await stack.enter_async_context(a_spine(tmp_path, text, clock, change=change))
+        await take(spine, of(1))
+        await spine.settle(5)
+        if restarts:
+            await stack.aclose()
+            spine = await stack.enter_async_context(a_spine(tmp_path, text, clock, change=change))
+        ops.answers = lambda _: BROKEN
+        await take(spine, of(2))
+        await spine.settle(1)
+        assert sorted(here.told()) == ["triggered 1", "triggered 2"]
