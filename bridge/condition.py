@@ -93,9 +93,9 @@ class Condition:
         """Give the dead letters that were not about themselves, now that the channel is broken; each once."""
         if not self.is_broken:
             return []
-        pardoned = [delivery for refused in self._refused.values() for delivery in refused]
+        pardoned = {delivery.id: delivery for refused in self._refused.values() for delivery in refused}
         self._refused.clear()
-        return sorted(pardoned, key=attrgetter("id"))
+        return sorted(pardoned.values(), key=attrgetter("id"))
 
     async def learn(self, verdict: Verdict, move: Move) -> None:
         """Let a verdict change how the channel is."""

@@ -14,12 +14,13 @@ from random import Random
 
 import structlog
 
-from bridge.attempt import as_stored, report, revived
+from bridge.attempt import as_stored, report
 from bridge.clock import Clock
 from bridge.condition import MOST_FAILURES, Condition, restored
 from bridge.message import Delivery, DeliveryState
 from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
+from bridge.pardon import Pardon
 from bridge.post import Outbox, Post
 from bridge.posting import Poster
 from bridge.probing import Probe
@@ -28,7 +29,7 @@ from bridge.queue import Queue
 from bridge.settling import Settling
 from bridge.store import ChannelState, Result, StoreError
 from bridge.storm import Storm
-from bridge.trouble import Reporter, Silent, Trouble
+from bridge.trouble import Reporter, Silent
 
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
@@ -75,6 +76,7 @@ class Worker:
             reporter=self._reporter,
         )
         self._probe = Probe(post.channel, self.condition)
+        self._pardon = Pardon(self.condition, self._lanes, self._settling, clock, self._reporter, self._wake.set)
         self._poster = Poster(
             post=post, outbox=outbox, condition=self.condition, window=self._window, clock=clock, random=random
         )
@@ -189,33 +191,21 @@ class Worker:
         report(result, self._metrics, self._reporter)
         self._storm.note(result)
         if result.state is DeliveryState.DEAD:
-            self.condition.bury(as_stored(result))
-        for letter in self.condition.pardoned():
-            self._reporter.over(Trouble.DEAD_LETTERS, self.post.name)
-            self._revive(letter, delivery)
+            self._pardon.bury(as_stored(result))
+        self._pardon.grant(delivery)
         self._spacing.correct(result.verdict.calls if result.verdict else 0)
         self._settling.store(result, self._settled)
-
-    def _revive(self, letter: Delivery, broke: Delivery) -> None:
-        """Let a dead letter wait with its channel, unless a younger one of its alarm may just be arriving."""
-        if letter.event.key == broke.event.key or not self._lanes.is_under_way(letter.event.key):
-            self._settling.store(revived(letter, now=self._clock.now()), self._revived)
-
-    def _revived(self, result: Result, error: BaseException | None) -> None:
-        if error is None:
-            log.warning("a dead letter waits again", channel=self.post.name, delivery=result.delivery.id)
-            self._lanes.add(as_stored(result), self._clock.now())
-            self._wake.set()
 
     def _settled(self, result: Result, error: BaseException | None) -> None:
         """Let the next delivery of an alarm come, now that the result of this one is on disk."""
         if error is not None:
             log.error("a result could not be stored", channel=self.post.name, exc_info=error)
+            self._pardon.forget(result.delivery)
             later = self._clock.now() + timedelta(seconds=UNSTORED_SECONDS)
             self._lanes.hold(replace(result.delivery, due_at=later), self._clock.now())
         elif result.state is DeliveryState.WAITING:
             self._lanes.hold(as_stored(result), self._clock.now())
-        else:
+        elif not self._pardon.spares(result.delivery):
             self._lanes.drop(other.delivery for other in result.also)
             self._lanes.done(result.delivery, self._clock.now())
             self._queue.stale |= result.dissolves

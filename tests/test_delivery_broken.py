@@ -156,6 +156,21 @@ async def test_the_dead_letters_before_a_channel_broke_go_to_its_fallback_in_the
 
 
 @virtual
+async def test_of_alarms_that_are_refused_in_one_moment_none_is_lost_and_each_keeps_its_order(tmp_path, clock):
+    refused = a_verdict(Answer.REJECTED, breaks_after=3)
+    ops, here = Scripted(clock, lambda _: refused), Scripted(clock)
+    change = scripted(clock, {"ops": ops, "here": here}, chat=False, one_by_one=False)
+    async with a_spine(tmp_path, TWO % ("ops", "0"), clock, change=change) as spine:
+        await take(
+            spine, *(of(number) for number in range(3)), *(of(number, "b", durationTime=600) for number in range(3))
+        )
+        await spine.settle(5)
+        assert sorted(states(spine)) == ["moved"] * 6 + ["sent"] * 6
+        told = sorted(here.told(), key=lambda text: text[-1])
+        assert told == [f"{state} {number}" for number in (1, 2, 3) for state in ("triggered", "repeat")]
+
+
+@virtual
 async def test_what_nobody_knows_about_one_message_is_a_dead_letter_and_does_not_hold_up_the_others(tmp_path, clock):
     unknown = a_verdict(Answer.RETRY, tries=5, breaks_after=3)
     ops = Scripted(

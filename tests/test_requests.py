@@ -113,6 +113,31 @@ async def test_a_dead_letter_put_back_is_tried_for_as_long_as_a_new_one(tmp_path
         assert deliveries(spine)[0][1] == "dead"
 
 
+@pytest.mark.parametrize("answers_in_seconds", [1, 0])
+@virtual
+async def test_a_dead_letter_put_back_waits_once_though_its_channel_turns_out_to_be_broken(
+    answers_in_seconds, tmp_path, clock
+):
+    """It was refused, as were two others: who finds the channel broken lets all three wait again."""
+    refused = a_verdict(Answer.REJECTED, breaks_after=3)
+    text = CONFIG.replace("here: {type: terminal}", 'here: {type: webhook, url: "http://127.0.0.1:9/"}')
+    channel = Scripted(clock, lambda _call: refused)
+    async with a_spine(tmp_path, text, clock, change=scripted(clock, {"here": channel})) as spine:
+        await spine.take(of("ins-a"))
+        await spine.settle()
+        ((dead, _, _),) = deliveries(spine)
+        channel.seconds = lambda _call: answers_in_seconds
+        await request(spine, What.REPLAY, dead)
+        await spine.settle(0.1)
+        await asyncio.gather(spine.take(of("ins-b")), spine.take(of("ins-c")))
+        await spine.settle(5)
+        assert [state for _, state, _ in deliveries(spine)] == ["waiting"] * 3
+        channel.answers = lambda _call: SENT
+        channel.calls.clear()
+        await spine.settle(600)
+        assert [int(call.delivery_id) for call in channel.calls] == [id_ for id_, _, _ in deliveries(spine)]
+
+
 @virtual
 async def test_putting_back_tells_nothing_twice_while_other_calls_are_under_way(tmp_path, clock):
     """The queue is read from its beginning again: not before what is under way has ended."""

@@ -1,0 +1,81 @@
+"""Dead letters that wait again: their refusal turned out to be about the channel."""
+
+from collections.abc import Callable
+
+import structlog
+
+from bridge.attempt import as_stored, revived
+from bridge.clock import Clock
+from bridge.condition import Condition
+from bridge.lanes import Lanes
+from bridge.message import Delivery
+from bridge.settling import Settling
+from bridge.store import Result
+from bridge.trouble import Reporter, Trouble
+
+log = structlog.get_logger()
+
+
+class Pardon:
+    """Puts one channel's dead letters back among what waits."""
+
+    def __init__(
+        self,
+        condition: Condition,
+        lanes: Lanes,
+        settling: Settling,
+        clock: Clock,
+        reporter: Reporter,
+        wake: Callable[[], None],
+    ) -> None:
+        self._condition, self._lanes, self._settling = condition, lanes, settling
+        self._clock, self._reporter, self._wake = clock, reporter, wake
+        self._dying: set[int] = set()  # dead letters on their way to the disk: they hold up their alarms
+        self._spared: set[int] = set()  # of these: they will wait again, and go on holding them up
+
+    def bury(self, letter: Delivery) -> None:
+        """Remember a dead letter, before it is stored."""
+        self._dying.add(letter.id)
+        self._condition.bury(letter)
+
+    def grant(self, broke: Delivery) -> None:
+        """Let those wait again whose channel is broken, as it showed with `broke`.
+
+        Not those that a person put back meanwhile, nor one while a younger one of its alarm may just be arriving.
+        """
+        letters = self._condition.pardoned()
+        given = [letter for letter in letters if self._may_wait(letter, broke)]
+        self._spared |= self._dying & {letter.id for letter in given}
+        for letter in given:
+            self._settling.store(revived(letter, now=self._clock.now()), self._revived)
+        if given and len(given) == len(letters):
+            self._reporter.over(Trouble.DEAD_LETTERS, broke.channel)
+
+    def spares(self, delivery: Delivery) -> bool:
+        """Say whether a delivery whose end is stored will wait again, as the first of its alarm."""
+        self._dying.discard(delivery.id)
+        return delivery.id in self._spared
+
+    def forget(self, letter: Delivery) -> None:
+        """Leave alone what could not be stored: it will be tried again."""
+        self._dying.discard(letter.id)
+        self._spared.discard(letter.id)
+
+    def _may_wait(self, letter: Delivery, broke: Delivery) -> bool:
+        if letter.id in self._lanes:
+            return letter.id in self._dying
+        return letter.event.key == broke.event.key or not self._lanes.is_under_way(letter.event.key)
+
+    def _revived(self, result: Result, error: BaseException | None) -> None:
+        letter, now = as_stored(result), self._clock.now()
+        if letter.id in self._spared:
+            self._spared.discard(letter.id)
+            if error is None:
+                self._lanes.hold(letter, now)
+            else:
+                self._lanes.done(letter, now)
+        elif error is None and letter.id not in self._lanes:
+            self._lanes.add(letter, now)
+        if error is None:
+            log.warning("a dead letter waits again", channel=letter.channel, delivery=letter.id)
+        self._wake()
