@@ -155,3 +155,16 @@ async def test_old_rows_of_one_alarm_go_while_another_is_open(tmp_path, clock):
         await prune(spine)
         assert counts(spine) == dict.fromkeys(TABLES, 1)
         assert spine.rows("SELECT object_id FROM episodes") == [("ins-open",)]
+
+
+@virtual
+async def test_a_short_id_never_means_another_alarm_also_after_a_restart(tmp_path, clock):
+    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
+        numbers = [(await spine.take(of(f"ins-{name}", alarmStatus="-", sessionId=name))).number for name in "ab"]
+        await finish(spine)
+        clock.shift += 2 * DAY
+        await prune(spine)
+        assert spine.rows("SELECT number FROM episodes") == []
+    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
+        numbers.append((await spine.take(of("ins-c"))).number)
+    assert numbers == [1, 2, 3]

@@ -27,6 +27,11 @@ def receiving_seconds(connection: Connection) -> int:
     return int(connection.execute(statements.fact, {"name_": "receiving_seconds"}).scalar() or 0)
 
 
+def last_number(connection: Connection) -> int:
+    """Read the last number that was given to an episode, as far as some of them were deleted since."""
+    return int(connection.execute(statements.fact, {"name_": "last_number"}).scalar() or 0)
+
+
 def write_fact(connection: Connection, name: str, value: str) -> None:
     """Write one thing that a restart must not forget."""
     connection.execute(statements.forget_fact, {"name_": name})

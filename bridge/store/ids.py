@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from bridge.clock import Clock, milliseconds
 from bridge.store import statements
-from bridge.store.facts import receiving_seconds
+from bridge.store.facts import last_number, receiving_seconds
 
 BITS = 20  # a million ids a millisecond
 
@@ -18,7 +18,7 @@ class Sequence:
         self._clock = clock
         self._salt = salt  # two bridges that deliver to one endpoint must not give one id in one millisecond
         self._last = last
-        self._number = number
+        self.last_number = number
         self.receiving_seconds = receiving_seconds
         self.fresh: set[int] = set()  # ids of episodes that this transaction makes
 
@@ -26,7 +26,8 @@ class Sequence:
     def after(cls, connection: Connection, clock: Clock, random: Random) -> "Sequence":
         """Go on where the store ends, also where the clock went back meanwhile."""
         last = max(connection.execute(highest).scalar() or 0 for highest in statements.highest_id.values())
-        number = connection.execute(statements.highest_number).scalar() or 0
+        # what was deleted had numbers, too: a short id in an old message must never mean another alarm
+        number = max(connection.execute(statements.highest_number).scalar() or 0, last_number(connection))
         salt = random.getrandbits(BITS - 1)
         return cls(clock, salt=salt, last=last, number=number, receiving_seconds=receiving_seconds(connection))
 
@@ -42,8 +43,8 @@ class Sequence:
 
     def number(self) -> int:
         """Give the next episode's number."""
-        self._number += 1
-        return self._number
+        self.last_number += 1
+        return self.last_number
 
     def episode(self) -> int:
         """Give an id for a new episode."""

@@ -97,4 +97,11 @@ class Jobs(Reads):
     def prune(self, before: datetime) -> Job:
         """Make the job that deletes one batch of what is older, and gives how much it was."""
         at = milliseconds(before)
-        return lambda connection: prune(connection, before=self.ids.at(at), before_at=at)
+
+        def job(connection: Connection) -> int:
+            deleted = prune(connection, before=self.ids.at(at), before_at=at)
+            if deleted:
+                write_fact(connection, "last_number", str(self.ids.last_number))
+            return deleted
+
+        return job
