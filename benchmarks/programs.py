@@ -126,11 +126,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
     raise SystemExit(f"{process.args!r} did not become ready:\n{log.read_text()[-2000:]}")
 
 
+def serve(place: Path, text: str) -> list[str]:
+    """Give the command that serves a config with this text."""
+    config = place / "bench.yaml"
+    config.write_text(text)
+    return [sys.executable, "-m", "bridge", "serve", "-c", str(config)]
+
+
 def _bridge(place: Path, port: int, sink: int) -> list[str]:
     routes = "\n".join(ROUTE.format(number=number) for number in range(ROUTES))
-    config = place / "bench.yaml"
-    config.write_text(BRIDGE_CONFIG.format(port=port, console=free_port(), sink=sink, routes=routes))
-    return [sys.executable, "-m", "bridge", "serve", "-c", str(config)]
+    return serve(place, BRIDGE_CONFIG.format(port=port, console=free_port(), sink=sink, routes=routes))
 
 
 def _alertmanager(place: Path, port: int, sink: int) -> list[str]:
