@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz judge pictures check fix bench simulate soak lock clean
+.PHONY: help run test fuzz judge pictures check fix bench simulate soak mutants lock clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -14,6 +14,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no
 RUNS := .venv/.installed-to-run
 DEVELOPS := .venv/.installed-to-develop
 JUDGES := .judges/installed
+MUTANTS := .mutants/installed
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -52,11 +53,14 @@ simulate: $(DEVELOPS)  ## run the simulation (SEEDS=10000, ARGS="--first 200")
 soak: $(DEVELOPS)  ## twenty minutes of kills and faults (ARGS="--seconds 60 --callbacks 5000 --kills 4")
 	@$(BIN)/python -m tests.process.soak $(ARGS)
 
+mutants: $(MUTANTS)  ## what the tests of the core and of the delivery half would not notice (ARGS="retry storm" for some)
+	@.mutants/venv/bin/python -m tests.mutants $(ARGS)
+
 lock: .venv/bin/python  ## write requirements/ anew from the ranges of pyproject.toml
 	@PYTHON=$(BIN)/python bash requirements/lock
 
 clean:  ## remove what the others made
-	rm -rf .venv .judges .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .judges .mutants .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -83,4 +87,10 @@ $(JUDGES): $(wildcard tests/judges/*.json tests/judges/*.ts tests/judges/*.mjs)
 $(DEVELOPS): requirements/develop.txt $(RUNS)
 	@echo 'Installing what checks and tests need into .venv …'
 	@$(PIP) -r requirements/develop.txt
+	@touch $@
+
+$(MUTANTS): requirements/run.txt requirements/develop.txt requirements/mutants.txt | .venv/bin/python
+	@echo 'Installing what makes mutants, with all that tests need, into .mutants …'
+	@rm -rf .mutants && .venv/bin/python -m venv .mutants/venv
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 .mutants/venv/bin/python -m pip install --quiet --no-deps $(foreach lock,$^,-r $(lock))
 	@touch $@

@@ -39,7 +39,7 @@ class Move:
     breaks: bool = False  # the channel takes nothing until it is mended
 
 
-def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: int = 0) -> Move:
+def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: int) -> Move:
     """Say what becomes of a delivery.
 
     `strikes` counts the alarms in a row, this one included, that got this verdict.

@@ -92,7 +92,7 @@ async def test_health_tells_store_alarms_and_channels(tmp_path, clock):
 async def test_health_says_why_a_channel_pauses_or_is_broken_and_stays_well(tmp_path, clock):
     async with a_console(tmp_path, clock) as (spine, session):
         broken = Verdict(answer=Answer.BROKEN, said="404 Not Found")
-        move = next_move(a_delivery(), broken, Random(1))
+        move = next_move(a_delivery(), broken, Random(1), strikes=1)
         job = asyncio.create_task(spine.workers["tickets"].condition.learn(broken, move))
         await job
         status, told = await health(session)

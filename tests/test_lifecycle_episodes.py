@@ -68,10 +68,9 @@ def test_a_trigger_begins_an_open_episode():
 
 
 def test_a_trigger_without_a_first_occurrence_begins_when_it_was_received():
-    alarm = replace(FIRING, started_at=None, occurred_at=FIRING.received_at, occurred_at_is_guess=True)
+    alarm = replace(FIRING, started_at=None, occurred_at_is_guess=True)
     begun = became(Outcome.TRIGGERED, None, alarm)
-    assert begun.started_at == begun.heard_at == FIRING.received_at
-    assert begun.heard_at_is_guess
+    assert (begun.started_at, begun.heard_at, begun.heard_at_is_guess) == (alarm.received_at, alarm.occurred_at, True)
 
 
 def test_a_trigger_without_a_state_is_closed_at_once():
@@ -105,6 +104,12 @@ def test_an_escalation_moves_what_was_last_heard_and_is_no_repeat():
 def test_what_was_last_heard_never_moves_back():
     early = replace(FIRING, occurred_at=START + 5 * MINUTE, occurred_at_is_guess=True)
     after = became(Outcome.ESCALATED, KNOWN, early)
+    assert (after.heard_at, after.heard_at_is_guess) == (KNOWN.heard_at, False)
+
+
+def test_a_repeat_of_the_same_moment_leaves_what_was_last_heard_as_it_was():
+    same = replace(FIRING, occurred_at=KNOWN.heard_at, occurred_at_is_guess=True)
+    after = became(Outcome.REPEAT, KNOWN, same)
     assert (after.heard_at, after.heard_at_is_guess) == (KNOWN.heard_at, False)
 
 
@@ -176,6 +181,19 @@ def test_an_alarm_that_never_stops_talking_keeps_the_latest_600_fingerprints():
         known = became(Outcome.DUPLICATE, known, replace(FIRING, fingerprints=(str(number),)))
     assert len(known.heard) == 600
     assert (known.heard[0].fingerprint, known.heard[-1].fingerprint) == ("100", "699")
+
+
+@pytest.mark.parametrize("known", [None, KNOWN])
+def test_an_episode_of_which_people_are_told_keeps_the_channels_that_have_it_and_the_callback_that_says_so(known):
+    decision = Decision(outcome=Outcome.REPEAT if known else Outcome.TRIGGERED, row=Row.NEW, episode=known)
+    given = {"dba": Given(channel="dba")}
+    after, _ = advance(decision, FIRING, new_id=7, new_number=8, receiving_seconds=500, callback_id=11, given=given)
+    assert (after.callback_id, after.given) == (11, given)
+
+
+def test_an_episode_of_which_nobody_is_told_stays_with_whom_it_was_given_to():
+    after = became(Outcome.DUPLICATE, KNOWN, FIRING)
+    assert (after.callback_id, after.given) == (9, KNOWN.given)
 
 
 def test_replaced_episodes_change_their_phase_alone():

@@ -24,6 +24,11 @@ def test_three_messages_go_at_once_and_then_one_a_second():
     assert sent(Spacing(1.0), seconds=5.5) == [0, 0.01, 0.02, 1, 2, 3, 4, 5]
 
 
+def test_a_clock_that_has_just_begun_holds_nothing_back():
+    assert sent(Spacing(1.0), seconds=1.5, start=0.0) == [0, 0.01, 0.02, 1]
+    assert sent(Spacing(None), seconds=0.03, start=0.0) == [0, 0.01, 0.02]
+
+
 def test_after_a_rest_there_is_a_burst_again_and_never_a_larger_one():
     spacing = Spacing(1.0)
     assert len(sent(spacing, seconds=2.5)) == 5
@@ -82,6 +87,17 @@ def test_the_window_is_halved_on_trouble_down_to_one_and_a_round_begins_anew():
     assert window.limit == 2
     window.went_well()
     assert window.limit == 2
+
+
+def test_trouble_in_the_middle_of_a_round_begins_it_anew():
+    window = Window()
+    for _ in range(3):
+        window.went_well()
+    window.throttled()
+    window.went_well()
+    assert window.limit == 2
+    window.went_well()
+    assert window.limit == 3
 
 
 def test_a_window_of_one_stays_so():

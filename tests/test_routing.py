@@ -269,6 +269,25 @@ def test_a_route_with_a_mistake_is_refused(wrong):
         RouteSettings.model_validate(wrong)
 
 
+@pytest.mark.parametrize("url", ["http://wiki.example.com/run", "https://wiki.example.com/run"])
+def test_a_link_may_be_http_or_https(url):
+    assert RouteSettings.model_validate({"links": {"Runbook": url}}).links == {"Runbook": url}
+
+
+def test_a_link_that_is_no_url_is_refused_with_what_it_must_be():
+    with pytest.raises(ValidationError, match="Value error, must be an http or https URL"):
+        RouteSettings.model_validate({"links": {"Runbook": "HTTP://x"}})
+
+
+@pytest.mark.parametrize(
+    ("parent", "own", "is_urgent"), [(True, None, True), (True, False, False), (False, True, True)]
+)
+def test_a_child_is_as_urgent_as_its_parent_unless_it_says_so_itself(parent, own, is_urgent):
+    tree = routes({"urgent": parent, "routes": [{"channels": ["ops"], "urgent": own}]})
+    (choice,) = tree.choose(alarm(), State.TRIGGERED)
+    assert choice.route.urgent is is_urgent
+
+
 TEXTS = st.sampled_from(["a", "b", "*", "a*", "!a", "!b", "", "=a", "~[ab]"])
 MATCH = st.dictionaries(
     st.sampled_from(["product", "policy_name", "tags.k"]), st.lists(TEXTS, min_size=1, max_size=3), max_size=2

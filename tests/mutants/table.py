@@ -1,0 +1,40 @@
+"""Which tests are a module's own: a mutant of it is shown to these and to no others."""
+
+from dataclasses import dataclass
+
+LIFECYCLE = ("lifecycle", "lifecycle_episodes", "lifecycle_lives", "lifecycle_table")
+DELIVERY = (
+    "delivery",
+    "delivery_broken",
+    "delivery_fallbacks",
+    "delivery_merging",
+    "delivery_order",
+    "delivery_pace",
+    "delivery_probing",
+    "delivery_restart",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Modules that are mutated together, and their own tests; both without folder and ending."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Give the files of the modules."""
+        return tuple(f"bridge/{module}.py" for module in self.modules)
+
+    @property
+    def test_files(self) -> tuple[str, ...]:
+        """Give the files of the tests."""
+        return tuple(f"tests/test_{test}.py" for test in self.tests)
+
+
+PARTS = (
+    Part(modules=("retry",), tests=("retry",)),
+    Part(modules=("routing",), tests=("routing",)),
+    Part(modules=("lifecycle/table", "lifecycle/episodes"), tests=LIFECYCLE),
+)
