@@ -34,7 +34,22 @@ class Part:
 
 
 PARTS = (
-    Part(modules=("retry",), tests=("retry",)),
-    Part(modules=("routing",), tests=("routing",)),
+    # What decides: pure, and soon done.
     Part(modules=("lifecycle/table", "lifecycle/episodes"), tests=LIFECYCLE),
+    Part(modules=("routing",), tests=("routing",)),
+    Part(modules=("retry",), tests=("retry",)),
+    Part(modules=("pace",), tests=("pace", "delivery_pace")),
+    Part(modules=("channels/answers",), tests=("verdicts", "verdicts_failures")),
+    Part(modules=("channels/slack_answers",), tests=("verdicts", "slack_refusals")),
+    Part(modules=("channels/mending",), tests=("mending",)),
+    Part(modules=("channels/success",), tests=("channel_success",)),
+    Part(modules=("merging",), tests=("merging", "delivery_merging")),
+    Part(modules=("digesting",), tests=("digesting",)),
+    Part(modules=("planning",), tests=("planning",)),
+    # The delivery half.
+    Part(modules=("lanes", "queue"), tests=("lanes", "queue", "delivery_order")),
+    Part(modules=("condition", "probing"), tests=("condition", "delivery_broken", "delivery_probing")),
+    Part(modules=("storm",), tests=("storm",)),
+    Part(modules=("delivery", "posting", "aiming", "attempt", "settling", "pulse"), tests=DELIVERY),
+    Part(modules=("store/lower", "store/digests"), tests=(*DELIVERY, "storm", "writer", "requests")),
 )
