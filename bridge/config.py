@@ -100,9 +100,12 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Read a config file; raise ConfigError with every mistake in it."""
-    source = read(path, environ)
+def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Loaded:
+    """Read a config file; raise ConfigError with every mistake in it.
+
+    Without `secrets` something stands in for those whose variables are not set.
+    """
+    source = read(path, environ, secrets=secrets)
     top = source.record(TopSettings, _without(source.root, "channels", "routes"))
     _check_shape(source)
     check_references(source)

@@ -168,7 +168,7 @@ def test_a_config_that_is_not_here_says_where_to_begin(tmp_path):
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
         "config.yaml: cannot be read: no such file or directory\n"
-        "Name one with -c FILE or $ALARM_BRIDGE_CONFIG; config.example.yaml is one to begin with.\n"
+        "Name one with -c FILE or $ALARM_BRIDGE_CONFIG; config.example.yaml of the sources is one to begin with.\n"
     )
 
 

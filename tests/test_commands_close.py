@@ -30,8 +30,9 @@ def test_on_a_terminal_it_shows_what_it_would_close_and_asks(asking, monkeypatch
     result = asking("close", "--match", "policy_id=*", stdin=answer)
     assert "mem_usage  ins-a" in result.stdout
     assert "ins-b" not in result.stdout
-    assert "Close 1 alarm? [y/N]" in result.stdout
-    assert (result.exit_code, result.stderr) == ((0, "") if closed else (1, "nothing was closed\n"))
+    assert "[y/N]" not in result.stdout  # which may go into a pipe
+    assert result.stderr.startswith("Close 1 alarm? [y/N]:")
+    assert (result.exit_code, result.stderr.endswith("nothing was closed\n")) == (0 if closed else 1, not closed)
     assert requests(asking) == ([("close", None)] if closed else [])
 
 

@@ -39,3 +39,17 @@ def test_the_shell_is_offered_samples_and_files(tmp_path, monkeypatch):
     assert offered[-2:] == ["doc-mine.json", "doc-more/"]
     assert offered[:-2] == [name for name in samples.names() if name.startswith("doc-")]
     assert complete_callback("other[") == ["other[1].json"]
+
+
+def test_a_sample_is_printed_as_tencent_sent_it():
+    result = CliRunner().invoke(app, ["samples", "capture-2021-cvm-memory-triggered"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.encode().rstrip() == samples.body("capture-2021-cvm-memory-triggered").rstrip()
+
+
+def test_a_sample_that_is_not_there_is_wrong_usage_and_the_nearest_is_named():
+    result = CliRunner().invoke(app, ["samples", "doc-2019-event-trigered"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        'doc-2019-event-trigered: no sample has this name; did you mean "doc-2019-event-triggered"?\n'
+    )

@@ -88,6 +88,17 @@ async def test_a_token_that_slack_does_not_know_is_said_with_the_next_step_and_n
         assert "xoxb" not in err.replace("xoxb-…", "")
 
 
+async def test_a_slack_that_nobody_reaches_is_said_in_words_with_the_next_step(tmp_path):
+    async with serve_slack() as slack:
+        api = slack.api_url
+    code, out, err = await tried(tmp_path, "ops", api=api)
+    assert (code, out) == (1, "ops (slack)\n")
+    assert err == (
+        f"  not taken: auth.test: no connection to {api.split('/')[2]}: Connection refused\n"
+        "  nobody listens there: start the endpoint, or look at the address and port in the config\n"
+    )
+
+
 async def test_a_refusal_of_the_message_is_said_in_slacks_words_and_ours(tmp_path):
     async with serve_slack() as slack:
         slack.next.extend([Trouble(), Trouble(error="not_in_channel")])

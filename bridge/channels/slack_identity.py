@@ -27,8 +27,11 @@ async def introduce(settings: SlackSettings, tools: Tools) -> Introduction:
     except SlackApiError as error:
         code = error.response.get("error") if isinstance(error.response.data, Mapping) else ""
         return Introduction(lines=(), problem=line.clean(f"auth.test: {code or 'an answer that is not Slack’s'}"))
-    except (*UNREADABLE, *FAILURES) as error:
-        return Introduction(lines=(), problem=line.clean(f"auth.test: {str(error) or type(error).__name__}"))
+    except UNREADABLE:
+        return Introduction(lines=(), problem="auth.test: an answer that is not Slack’s")
+    except FAILURES as error:
+        said = line.failed(error, may_have_arrived=False).said
+        return Introduction(lines=(), problem=line.clean(f"auth.test: {said}"))
     finally:
         await line.close()
 

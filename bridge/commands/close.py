@@ -67,10 +67,10 @@ def _confirm(at: Desk, alarms: list[AlarmEntry], *, yes: bool) -> None:
     if yes or not is_terminal():
         return
     show(at, alarms, "")
-    if not typer.confirm(f"Close {len(alarms):,} alarm{'' if len(alarms) == 1 else 's'}?"):
+    if not typer.confirm(f"Close {len(alarms):,} alarm{'' if len(alarms) == 1 else 's'}?", err=True):
         fail("nothing was closed")
 
 
 def is_terminal() -> bool:
-    """Say whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Say whether a person can be asked, also where what is printed goes into a pipe."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

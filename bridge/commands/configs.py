@@ -17,10 +17,13 @@ ConfigFile = Annotated[
 ]
 
 
-def load_config(path: Path) -> Loaded:
-    """Read the config; end the command with every mistake in it, one a line."""
+def load_config(path: Path, *, secrets: bool = True) -> Loaded:
+    """Read the config; end the command with every mistake in it, one a line.
+
+    Commands that make no call need no secrets, and work in a shell without the bridge's environment.
+    """
     try:
-        return load(path, os.environ)
+        return load(path, os.environ, secrets=secrets)
     except ConfigError as error:
         for problem in error.problems:
             complain(str(problem))
@@ -31,4 +34,6 @@ def load_config(path: Path) -> Loaded:
 def hint_at_config(path: Path) -> None:
     """Say what to do next where the default config is not there."""
     if path == DEFAULT_CONFIG and not path.exists():
-        complain("Name one with -c FILE or $ALARM_BRIDGE_CONFIG; config.example.yaml is one to begin with.")
+        complain(
+            "Name one with -c FILE or $ALARM_BRIDGE_CONFIG; config.example.yaml of the sources is one to begin with."
+        )

@@ -24,7 +24,7 @@ def complete_state(incomplete: str) -> list[str]:
 def complete_channel(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the channels of the config to the shell; none where it cannot be read."""
     try:
-        config = load(Path(ctx.params.get("config") or DEFAULT_CONFIG), os.environ)
+        config = load(Path(ctx.params.get("config") or DEFAULT_CONFIG), os.environ, secrets=False)
     except ConfigError:
         return []
     return [name for name in config.config.channels if name.startswith(incomplete)]

@@ -50,7 +50,7 @@ class Desk:
 @contextmanager
 def desk(path: Path) -> Iterator[Desk]:
     """Read the config and open its store; end the command in words where that cannot be."""
-    config = load_config(path).config
+    config = load_config(path, secrets=False).config
     try:
         asking = ask(store_file(config))
         try:

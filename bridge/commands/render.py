@@ -61,7 +61,7 @@ def render(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print exactly what would be posted for a callback, as though its alarm had never been heard of."""
-    settings = load_config(config).config
+    settings = load_config(config, secrets=False).config
     _check_channel(channel, settings)
     hearing = hear(read_callback(callback).body, state, datetime.now(UTC))
     postings = [each for each in _postings(settings, hearing) if channel in {"", each.channel}]
@@ -70,7 +70,7 @@ def render(
     else:
         _print(postings)
     if not postings:
-        complain(_nowhere(hearing, channel))
+        complain(_nowhere(hearing, channel, settings))
     if _complain_of_templates(postings):
         raise typer.Exit(PROBLEM)
 
@@ -167,10 +167,13 @@ def _readable(payload: Mapping[str, Any]) -> str:
     return spell_json(payload)
 
 
-def _nowhere(hearing: Hearing, channel: str) -> str:
+def _nowhere(hearing: Hearing, channel: str, config: Config) -> str:
     if is_verification(hearing):
         return "a check of the callback URL is never announced"
-    return f"the routes do not give it to {channel}" if channel else "the routes give it to no channel"
+    others = ", ".join(choice.channel for choice in _chosen(config, hearing))
+    if not channel or not others:
+        return "the routes give it to no channel; `alarm-bridge route` says why"
+    return f"the routes give it to {others}, and not to {channel}; `alarm-bridge route` says why"
 
 
 def _complain_of_templates(postings: list[Posting]) -> bool:

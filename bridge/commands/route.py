@@ -37,7 +37,7 @@ def route(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which routes match a callback, and why, as though its alarm had never been heard of."""
-    settings = load_config(config).config
+    settings = load_config(config, secrets=False).config
     hearing = hear(read_callback(callback).body, state, datetime.now(UTC))
     channels, answers = _routed(settings, hearing)
     if as_json:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from bridge import samples
-from bridge.commands.output import columns, say_json
+from bridge.commands.output import WRONG_USAGE, columns, fail, say, say_json
+from bridge.configuration.problems import did_you_mean
 
 ABOUT = {
     "capture-2020-cvm-disk-triggered": "CVM disk above 10 %, Chinese; live traffic",
@@ -29,14 +30,38 @@ ABOUT = {
 }
 
 
+def complete_sample(incomplete: str) -> list[str]:
+    """Offer the samples to the shell."""
+    return [name for name in samples.names() if name.startswith(incomplete)]
+
+
 def list_samples(
     *,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            show_default=False,
+            autocompletion=complete_sample,
+            help="Print this one's body, to be kept in a file and changed.",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Print so many at most.")] = 100,
 ) -> None:
-    """List the built-in sample callbacks."""
+    """List the built-in sample callbacks, or print one."""
+    if name:
+        _print_body(name)
+        return
     known = [(name, ABOUT.get(name, "")) for name in samples.names()][:limit]
     if as_json:
         say_json([{"name": name, "about": about} for name, about in known])
     else:
         columns(known)
+
+
+def _print_body(name: str) -> None:
+    if name not in samples.names():
+        hint = did_you_mean(name, samples.names()) or ": `alarm-bridge samples` lists them"
+        fail(f"{name}: no sample has this name{hint}", WRONG_USAGE)
+    say(samples.body(name).decode().rstrip("\n"))

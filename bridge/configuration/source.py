@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bridge.configuration.environment import fill
 from bridge.configuration.problems import ConfigError, KeyPath, Problem, reason, spelt
+from bridge.configuration.stand_ins import stand_ins
 from bridge.configuration.tree import MapNode, Node, get, position
 from bridge.configuration.values import Values, is_null
 from bridge.configuration.words import complaints
@@ -66,7 +67,7 @@ class Source:
         return Problem(file=self.file, line=line, column=column, path=spelt(path), text=text)
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Source:
+def read(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Source:
     """Read a file into a tree with the environment filled in; raise ConfigError where there is no tree."""
     file = str(path)
     root, mistakes = parse(_text(path))
@@ -75,7 +76,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Source:
         for each in mistakes
     ]
     if not problems and (root is None or is_null(root)):
-        problems.append(Problem(file=file, text="is empty; config.example.yaml shows what it may hold"))
+        problems.append(Problem(file=file, text="is empty; config.example.yaml of the sources shows what it may hold"))
     elif root is not None and not isinstance(root, MapNode):
         text = "must be a mapping of keys to values, such as server: and channels:"
         problems.append(Problem(file=file, line=root.line, column=root.column, text=text))
@@ -83,7 +84,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Source:
         raise ConfigError(problems)
     source = Source(file=file, base=path.absolute().parent, root=root, problems=problems, files={path})
     source.wrong_paths.update(each.path for each in mistakes if each.path)
-    filled = fill(root, environ, source.wrong)
+    filled = fill(root, environ if secrets else {**environ, **stand_ins(root, environ)}, source.wrong)
     source.root = filled if isinstance(filled, MapNode) else root
     return source
 

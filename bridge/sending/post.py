@@ -90,7 +90,9 @@ async def post(to: Address, body: bytes) -> Answered:
             text = (await response.content.read(SHOWN * 4)).decode(errors="replace")
             ours = response.status in BEFORE_IT or 300 <= response.status < 400 or is_ours(response, text, body)
             words = advice(response.status) if ours else FOREIGN
-            return Answered(status=response.status, body=_shown(text, to.secrets), advice=words)
+            return Answered(
+                status=response.status, body=_shown(text.removeprefix(f"{response.status}: "), to.secrets), advice=words
+            )
     except (ClientError, OSError, ValueError) as error:  # a time-out is an OSError
         return Answered(advice=trouble(error, to))
 
