@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from bridge.message import DeliveryState
+from bridge.message import Answer, DeliveryState
 from bridge.store import retention
+from tests.fakes.scripted import Scripted, a_verdict, scripted
 from tests.fakes.spine import a_body, a_spine
 from tests.fakes.virtual import virtual
 
@@ -107,6 +108,26 @@ async def test_what_waits_keeps_all_that_its_message_needs(state, tmp_path, cloc
         assert [one.event.state.value for one in waiting] == ["recovered", "unrecognised"]
         assert waiting[0].event.kind == "metric"
         assert waiting[1].body == b"nobody can read this"
+
+
+@virtual
+async def test_what_a_waiting_digest_will_tell_stays(tmp_path, clock):
+    text = CONFIG.replace("terminal", "slack, token: xoxb-made-up, channel: '#ops', digest_over: 2")
+    channel = Scripted(clock, lambda _call: a_verdict(Answer.RETRY, after_seconds=60))
+    change = scripted(clock, {"here": channel}, give_up_after=1000 * DAY)
+    async with a_spine(tmp_path, text, clock, change=change) as spine:
+        for number in range(4):
+            await spine.take(of(f"ins-{number}"))
+            await spine.take(of(f"ins-{number}", sessionId="r", alarmStatus="0", recoverTime="2021-05-11 20:40:00"))
+        await spine.settle(100)
+        assert dict(spine.rows("SELECT state, count(*) FROM deliveries GROUP BY state"))["digested"] == 12
+        before = counts(spine)
+        clock.shift += 400 * DAY
+        await prune(spine)
+        after = counts(spine)
+        assert {name: after[name] for name in before if name != "attempts"} == {
+            name: before[name] for name in before if name != "attempts"
+        }
 
 
 @virtual

@@ -16,10 +16,13 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    false,
+    func,
     literal_column,
     or_,
     select,
     tuple_,
+    union_all,
 )
 
 from bridge.store.schema import attempts, callbacks, deliveries, episodes, events, message_episodes, messages, requests
@@ -28,8 +31,11 @@ from bridge.store.statements import IS_WORK
 BATCH = 500  # rows of each table in one transaction: a few milliseconds
 
 IS_OPEN = episodes.c.phase == literal_column("'open'")
+IS_TOLD_BY_WORK = deliveries.c.digest.in_(select(deliveries.c.event_id).where(IS_WORK))  # by a digest that waits
 WORK = select(deliveries.c.id).where(IS_WORK)
-WORK_EVENTS = select(deliveries.c.event_id).where(IS_WORK)
+WORK_EVENTS = union_all(
+    select(deliveries.c.event_id).where(IS_WORK), select(deliveries.c.event_id).where(IS_TOLD_BY_WORK)
+)
 WORK_CALLBACKS = select(events.c.callback_id).where(events.c.id.in_(WORK_EVENTS))
 WORK_EPISODES = select(events.c.episode_id).where(events.c.id.in_(WORK_EVENTS))
 
@@ -67,7 +73,7 @@ PRUNING = (
             IS_OPEN,
         ),
     ),
-    _oldest(deliveries, ~IS_WORK, ~_is_of_open(deliveries.c.event_id)),
+    _oldest(deliveries, ~IS_WORK, ~func.coalesce(IS_TOLD_BY_WORK, false()), ~_is_of_open(deliveries.c.event_id)),
     _oldest(messages, ~_is_of_open(messages.c.event_id)),
     _oldest(events, events.c.id.not_in(WORK_EVENTS), ~_is_open(events.c.episode_id)),
     _oldest(callbacks, callbacks.c.id.not_in(WORK_CALLBACKS), ~_is_open(callbacks.c.episode_id)),
