@@ -47,10 +47,16 @@ class Storm:
         self._has_digests = False
         self._digest_at: float | None = None  # when the last one was told
         self._urgent_at: deque[float] = deque()  # when urgent ones went, in the last minute
+        if not self._merges:
+            self._say(is_on=False)
+
+    @property
+    def _merges(self) -> bool:
+        return self.post.chat and self.post.digest_over > 0
 
     def seconds_to_look(self, queue: Queue) -> float:
         """Say in how long all that waits should be looked at; infinity where it need not be."""
-        if not (self.post.chat and self.post.digest_over):
+        if not self._merges:
             return inf
         waiting = len(queue.lanes)
         is_crowded = (queue.beyond or queue.stale) if self.is_on else waiting > self.post.digest_over
@@ -154,7 +160,7 @@ class Storm:
 
     def leave(self, queue: Queue) -> None:
         """Stop: another channel takes over all that waits."""
+        self._say(is_on=False)
         if queue.upto is not None:
-            self._say(is_on=False)
             self._is_new = True
             queue.reset(None)

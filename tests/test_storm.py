@@ -9,10 +9,12 @@ import pytest
 
 from bridge.alarm import State
 from bridge.message import Answer, Message
+from bridge.store.requests import What
 from tests.fakes.scripted import Scripted, a_verdict, counted, in_turn, scripted
 from tests.fakes.slack import TOKEN, Trouble, serve_slack
 from tests.fakes.spine import a_body, a_spine
 from tests.fakes.virtual import run, virtual
+from tests.test_requests import request
 
 CONFIG = """
 server: {auth: off}
@@ -209,6 +211,41 @@ async def test_the_chat_is_at_ease_again_and_says_when_digesting_began_and_ended
         await take(spine, *(of(f"later-{number}") for number in range(5)))
         await spine.settle(10)
         assert len(slack.messages) == before + 5
+
+
+@virtual
+async def test_digesting_is_over_when_the_config_wants_no_digests_any_more(tmp_path, clock):
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(serve_slack(clock=clock.monotonic))
+        text = CONFIG % (TOKEN, slack.api_url, "%s", slack.hook_url)
+        spine = await stack.enter_async_context(a_spine(tmp_path, text % "", clock, own_alarms=True))
+        slack.next.append(LATER)
+        await take(spine, *(of(number) for number in range(30)))
+        await spine.settle(32)
+        assert [one["trouble"] for one in spine.troubles.lasting] == ["digesting"]
+        await spine.renew(text % ", digest_over: 0")
+        await spine.settle(60)
+        assert spine.troubles.lasting == []
+
+
+@virtual
+async def test_a_digest_that_a_person_sends_again_takes_up_nothing_that_came_since(tmp_path, clock):
+    async with a_storm(tmp_path, clock) as (slack, spine):
+        slack.next.append(LATER)
+        await take(spine, *(of(number) for number in range(30)))
+        await spine.settle(60)
+        (told,) = slack.messages
+        query = "SELECT deliveries.id FROM deliveries JOIN events ON events.id = event_id WHERE events.state = 'digest'"
+        ((digest,),) = spine.rows(query)
+        slack.next.append(LATER)
+        await take(spine, of("new"))
+        await spine.settle(1)
+        await request(spine, What.REPLAY, digest)
+        await take(spine, of("newer"), of(1, "b", durationTime=900))
+        await spine.settle(60)
+        texts = [message.text for message in slack.messages[1:]]
+        assert [text for text in texts if "Digest" in text] == [told.text]
+        assert [text.split(" · ")[2] for text in texts if "Digest" not in text] == ["ins-new", "ins-newer"]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -17,6 +17,7 @@ waiting = (  # what waits for a channel, as far as one must know it to merge it
         deliveries.c.step,
         deliveries.c.state,
         deliveries.c.digest,
+        deliveries.c.replayed_at,
         events.c.state.label("event_state"),
         events.c.episode_id,
         events.c.severity,

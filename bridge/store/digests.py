@@ -39,7 +39,7 @@ class Merging:
 def merge(connection: Connection, merging: Merging, ids: Ids) -> Merged:
     """Look at what waits for a channel, and write what becomes of it."""
     found = connection.execute(statements.waiting, {"channel": merging.channel, "most": BATCH}).all()
-    digests = {row.digest or TOLD_BY_NOTHING: row for row in found if row.event_state == State.DIGEST}
+    digests = {row.digest or TOLD_BY_NOTHING: row for row in found if _grows(row)}
     planned = merging.plan(_crowd(connection, merging, found, digests))
     _end(connection, planned, merging.give_up_after)
     for answered, deliveries in planned.digested.items():
@@ -57,6 +57,11 @@ def merge(connection: Connection, merging: Merging, ids: Ids) -> Merged:
         dead=len(planned.late),
         has_digests=bool(digested) or connection.execute(statements.any_digest).first() is not None,
     )
+
+
+def _grows(row: Any) -> bool:
+    """Say whether it is a digest that takes up what comes; one that a person put back tells what it told."""
+    return bool(row.event_state == State.DIGEST and row.replayed_at is None)
 
 
 def _crowd(connection: Connection, merging: Merging, found: Sequence[Any], digests: Mapping[int, Any]) -> Crowd:
