@@ -3,6 +3,9 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from bridge import samples
 from bridge.alarm import State
@@ -53,6 +56,16 @@ def complete_callback(incomplete: str) -> list[str]:
 
 def _literal(text: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+
+
+OneCallback = Annotated[
+    str,
+    typer.Argument(
+        metavar="CALLBACK",
+        help="A file, the name of a built-in sample, or - for standard input.",
+        autocompletion=complete_callback,
+    ),
+]
 
 
 class StateAmong:

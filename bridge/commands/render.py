@@ -12,7 +12,7 @@ import typer
 
 from bridge.alarm import State
 from bridge.channels import KINDS, Tools, open_session
-from bridge.commands.callbacks import StateAmong, complete_callback, read_callback
+from bridge.commands.callbacks import OneCallback, StateAmong, read_callback
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
 from bridge.commands.hearing import NUMBER, TOLD, Hearing, event_of, hear, is_verification
 from bridge.commands.output import BOLD, PROBLEM, WRONG_USAGE, complain, fail, paint, say, say_json, spell_json
@@ -38,14 +38,7 @@ class Posting:
 
 def render(
     *,
-    callback: Annotated[
-        str,
-        typer.Argument(
-            metavar="CALLBACK",
-            help="A file, the name of a built-in sample, or - for standard input.",
-            autocompletion=complete_callback,
-        ),
-    ],
+    callback: OneCallback,
     config: ConfigFile = DEFAULT_CONFIG,
     channel: Annotated[str, typer.Option(metavar="NAME", show_default=False, help="Print this channel's alone.")] = "",
     state: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from bridge.alarm import State
-from bridge.commands.callbacks import StateAmong, complete_callback, read_callback
+from bridge.commands.callbacks import OneCallback, StateAmong, read_callback
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
 from bridge.commands.hearing import ROUTED, Hearing, hear, is_verification
 from bridge.commands.output import DIM, GREEN, paint, say, say_json, visible
@@ -16,14 +16,7 @@ from bridge.routing import Answer
 
 def route(
     *,
-    callback: Annotated[
-        str,
-        typer.Argument(
-            metavar="CALLBACK",
-            help="A file, the name of a built-in sample, or - for standard input.",
-            autocompletion=complete_callback,
-        ),
-    ],
+    callback: OneCallback,
     config: ConfigFile = DEFAULT_CONFIG,
     state: Annotated[
         State | None,
