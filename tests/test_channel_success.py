@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from bridge.channels.success import Success
 from bridge.message import Answer
@@ -50,7 +51,10 @@ GOOD = {
         ({"json": "data.code", "equals": 7}, '{"data": 7}', False),
         ({"json": "results.1.ok", "equals": True}, '{"results": [{"ok": false}, {"ok": true}]}', True),
         ({"json": "results.2.ok", "equals": True}, '{"results": [{"ok": true}]}', False),
+        ({"json": "codes.2", "equals": 0}, '{"codes": [0, 0]}', False),
         ({"json": "data", "equals": ""}, '{"data": {}}', False),
+        ({"json": "data", "equals": "[0]"}, '{"data": [0]}', False),
+        ({"json": "data", "equals": ""}, '{"data": null}', False),
         ({"text": "ok"}, "ok", True),
         ({"text": "ok"}, " ok\n", True),
         ({"text": "ok"}, "OK", False),
@@ -62,6 +66,25 @@ GOOD = {
 )
 def test_an_answer_says_what_is_wanted_or_does_not(wanted, answer, is_said):
     assert Success.model_validate(wanted).is_said_by(answer) is is_said
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"json": "..", "equals": 0}, 'must be the key of a JSON object, such as errcode; "a.b" is b within a'),
+        ({"json": 7, "equals": 0}, 'must be the key of a JSON object, such as errcode; "a.b" is b within a'),
+        ({"json": "errcode", "equals": [0]}, "must be a text, a number, true or false"),
+        ({"json": "errcode"}, "must be {json: KEY, equals: VALUE} or {text: TEXT}"),
+    ],
+)
+def test_a_wish_that_no_answer_can_meet_is_refused_in_words(wanted, said):
+    with pytest.raises(ValidationError) as refused:
+        Success.model_validate(wanted)
+    assert [error["msg"] for error in refused.value.errors()] == [f"Value error, {said}"]
+
+
+def test_a_key_may_be_a_blank_or_end_in_one():
+    assert Success.model_validate({"json": " ", "equals": 0}).is_said_by('{" ": 0}')
 
 
 @pytest.mark.parametrize(

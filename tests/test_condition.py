@@ -100,6 +100,17 @@ async def test_a_machines_channel_pauses_only_after_ten_failures_in_a_row():
     assert tickets.kept == []
 
 
+async def test_each_further_trial_that_fails_makes_a_machines_pause_twice_as_long():
+    tickets = Subject(chat=False)
+    for _ in range(MOST_FAILURES - 1):
+        await tickets.hear(Answer.RETRY)
+    waits = []
+    for _ in range(6):
+        waits.append(await tickets.hear(Answer.RETRY))
+        tickets.clock.forward(waits[-1])
+    assert waits == [1, 2, 4, 8, 16, 30]
+
+
 async def test_a_pause_is_not_cut_short_by_another_that_was_under_way():
     tickets = Subject(chat=False)
     for _ in range(MOST_FAILURES - 1):

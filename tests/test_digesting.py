@@ -97,6 +97,8 @@ def test_endings_of_several_alarms_of_one_digest_are_one_answer_though_few_wait(
 
 def test_a_single_ending_answers_the_digest_by_itself():
     assert planned(waits(("a", RECOVERED, THREAD)), told={ord("a"): DIGEST}).digested == {}
+    among_others = waits(("a", RECOVERED, THREAD), ("b", TRIGGERED, POST), ("c", REPEAT, UPDATE))
+    assert planned(among_others, told={ord("a"): DIGEST}).digested == {}
 
 
 def test_a_single_ending_joins_the_answer_that_waits():

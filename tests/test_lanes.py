@@ -19,10 +19,13 @@ def test_the_oldest_goes_first_and_one_of_each_alarm_at_a_time():
     lanes: Any = Lanes()
     for number, key in enumerate("aabac", 1):
         lanes.add(a_delivery(number, key=key), START)
+    assert not lanes.is_under_way("a")
     taken = [lanes.take(START) for _ in range(3)]
     assert [one.id for one in taken] == [1, 3, 5]
+    assert lanes.is_under_way("a")
     assert lanes.take(START) is None
     lanes.done(taken[0], START)
+    assert not lanes.is_under_way("a")
     assert lanes.take(START).id == 2
     assert len(lanes) == 4
 

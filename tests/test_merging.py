@@ -1,13 +1,15 @@
 """Which waiting deliveries of one alarm become one message."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bridge.alarm import State
-from bridge.merging import newer_update, together, told_with
+from bridge.alarm import Alarm, State, Status
+from bridge.merging import in_place_of, newer_update, together, told_with
 from bridge.message import Step
 from tests.fakes.deliveries import a_delivery
+from tests.fakes.virtual import START
 
 POST, UPDATE, THREAD = Step.POST, Step.UPDATE, Step.THREAD
 TRIGGERED, REPEAT, RECOVERED, ESCALATED = State.TRIGGERED, State.REPEAT, State.RECOVERED, State.ESCALATED
@@ -57,6 +59,14 @@ def test_a_trigger_is_told_with_its_recovery_and_what_lies_between():
     assert (told.id, told.step, told.event, told.together) == (1, POST, behind[-1].event, True)
 
 
+def test_what_is_told_together_is_read_from_the_recoverys_own_body():
+    alarm = Alarm(status=Status.RECOVERED, received_at=START, occurred_at=START)
+    trigger = a_delivery(1, body=b"trigger")
+    recovery = a_delivery(2, state_told=RECOVERED, step=UPDATE, body=b"recovery", alarm=alarm)
+    told = together(trigger, [recovery])
+    assert (told.body, told.alarm) == (b"recovery", alarm)
+
+
 @pytest.mark.parametrize(
     "events",
     [
@@ -77,3 +87,43 @@ def test_nothing_else_is_told_together(events):
 def test_what_follows_the_recovery_has_its_own_message():
     first, *behind = lane((TRIGGERED, POST), (RECOVERED, UPDATE), (TRIGGERED, POST), (RECOVERED, UPDATE))
     assert numbers(told_with(first, behind)) == [2]
+
+
+RECEIPT = {"channel": "C1", "ts": "1.1"}
+UNCHANGED = "a digest told of it, and a digest is never changed"
+
+
+def after_a_digest(state, step, *behind):
+    """Give what becomes of a call about an alarm that a digest told of; what waits behind it is of the same event."""
+    one = a_delivery(1, state_told=state, step=step)
+    return in_place_of(one, RECEIPT, [replace(a_delivery(2, step=step), event=one.event) for step in behind])
+
+
+@pytest.mark.parametrize("step", [THREAD, Step.BROADCAST])
+def test_an_answer_to_an_alarm_that_a_digest_told_of_answers_the_digest(step):
+    assert after_a_digest(RECOVERED, step) == (step, RECEIPT, "")
+
+
+def test_an_escalation_of_an_alarm_that_a_digest_told_of_is_a_message_of_its_own():
+    assert after_a_digest(ESCALATED, THREAD) == (POST, None, "")
+
+
+@pytest.mark.parametrize("state", [RECOVERED, State.EXPIRED, State.CLOSED])
+def test_an_ending_that_would_be_told_by_an_update_alone_answers_the_digest(state):
+    assert after_a_digest(state, UPDATE) == (THREAD, RECEIPT, "")
+    assert after_a_digest(state, UPDATE, POST) == (THREAD, RECEIPT, "")
+
+
+@pytest.mark.parametrize("answer", [THREAD, Step.BROADCAST])
+def test_an_update_is_left_out_where_an_answer_of_the_same_event_waits(answer):
+    assert after_a_digest(RECOVERED, UPDATE, answer) == (UPDATE, None, UNCHANGED)
+
+
+def test_an_answer_of_another_event_does_not_tell_an_ending():
+    one, *behind = lane((RECOVERED, UPDATE), (REPEAT, THREAD))
+    assert in_place_of(one, RECEIPT, behind) == (THREAD, RECEIPT, "")
+
+
+@pytest.mark.parametrize("state", [REPEAT, State.REPLACED])
+def test_news_by_an_update_is_left_out_where_a_digest_told_of_the_alarm(state):
+    assert after_a_digest(state, UPDATE) == (UPDATE, None, UNCHANGED)

@@ -205,6 +205,7 @@ HTML = "<!DOCTYPE html><title>Sign in</title>"
         (200, "text/html; charset=utf-8", RETRY),
         (200, "application/json", AMBIGUOUS),
         (200, "", AMBIGUOUS),
+        (300, "", BROKEN),
         (500, "", AMBIGUOUS),
         (502, "text/html", RETRY),
         (503, "text/html", RETRY),
@@ -217,6 +218,10 @@ HTML = "<!DOCTYPE html><title>Sign in</title>"
 )
 def test_an_answer_of_the_web_api_without_a_code_is_judged_by_its_status(status, content_type, answer):
     assert judge_wordless(status, content_type, None).answer is answer
+
+
+def test_a_gateway_before_slack_is_waited_for_as_long_as_it_asks():
+    assert judge_wordless(503, "text/html", 30.0).after_seconds == 30.0
 
 
 # Status, body; answer, and whether plain text may help.

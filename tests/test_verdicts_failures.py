@@ -6,10 +6,14 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 
+from bridge.channels.answers import judge_failure
 from bridge.message import Answer, Verdict
 from tests.fakes.channels import a_call, a_channel, a_message, some_tools
 from tests.fakes.endpoint import Behaviour, Endpoint, serve_endpoint
@@ -259,6 +263,7 @@ async def test_a_ca_file_that_is_no_use_breaks_the_channel_in_words(kind, conten
         (403, BROKEN, False),
         (400, BROKEN, False),
         (429, RETRY, True),
+        (500, RETRY, False),
         (502, RETRY, False),
         (503, RETRY, True),
     ],
@@ -269,6 +274,39 @@ async def test_a_tunnel_that_a_proxy_refuses_is_never_about_the_message(kind, st
         proxy.refuses = status
         verdict = await verdict_of(kind, "https://chat.example/x", proxy=proxy.url())
     assert (verdict.answer, verdict.said, verdict.throttled) == (answer, f"the proxy answered {status}", throttled)
+    assert verdict.status == status
+
+
+SOMEWHERE: Any = SimpleNamespace(host="chat.example", port=443, ssl=True)
+REQUEST: Any = SimpleNamespace(real_url="https://chat.example/x")
+NO_URL = "the address or its proxy is not a URL that can be called"
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "said"),
+    [
+        (aiohttp.InvalidURL("x"), BROKEN, NO_URL),
+        (aiohttp.NonHttpUrlClientError("x"), BROKEN, NO_URL),
+        (ValueError("x"), BROKEN, NO_URL),
+        (
+            aiohttp.ClientConnectorCertificateError(SOMEWHERE, Exception("SECRET")),
+            BROKEN,
+            "wrong certificate: it is not for this host",
+        ),
+        (
+            aiohttp.ClientConnectorError(SOMEWHERE, OSError("SECRET")),
+            RETRY,
+            "no connection to chat.example:443: no reason given",
+        ),
+        (aiohttp.ClientResponseError(REQUEST, ()), AMBIGUOUS, "an answer that is not HTTP"),
+        (aiohttp.ClientPayloadError(), AMBIGUOUS, "the connection was lost before the answer"),
+        (RuntimeError("SECRET"), AMBIGUOUS, "the call failed: RuntimeError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_each_way_of_failing_is_told_in_words_of_its_own(error, answer, said):
+    verdict = judge_failure(error, seconds=1.0, may_have_arrived=True)
+    assert (verdict.answer, verdict.said) == (answer, said)
 
 
 @pytest.mark.parametrize("kind", KINDS)

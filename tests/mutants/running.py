@@ -30,6 +30,8 @@ pytest_add_cli_args =
     --deselect={slow}
 also_copy =
     {also}
+timeout_multiplier = 5.0
+timeout_constant = 5.0
 track_dependencies = false
 type_check_command =
     python
