@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 
 from bridge.alarm import State
-from bridge.rendering import Telling
+from bridge.rendering import Renderer, Telling
 from bridge.rendering.plain import plain_text
 from bridge.sources import own
 from bridge.trouble import Trouble
-from tests.test_rendering_support import RECEIVED_AT, builtin, event_of, payload_of, telling_of
+from tests.test_rendering_support import RECEIVED_AT, builtin, event_of, payload_of, telling_of, write
 from tests.test_templates_expected import compare
 
 SINCE = RECEIVED_AT - timedelta(hours=26, minutes=5)
@@ -96,3 +96,23 @@ def test_a_machine_gets_the_trouble_as_event_and_the_body_that_the_bridge_made()
 def test_an_unheard_of_word_in_a_body_of_ours_is_none_of_ours():
     for body in (b"", b"[]", b"null", b'{"alarm-bridge": 1}', b'{"alarm-bridge": {"trouble": "hunger"}}'):
         assert own.read(body, RECEIVED_AT) is None
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_set_of_ones_own_that_says_nothing_of_the_bridge_leaves_its_troubles_to_the_built_in_messages(
+    tmp_path, state
+):
+    telling = a_telling(Trouble.CHANNEL_BROKEN, state)
+    short = replace(telling, channel=replace(telling.channel, template="short"))
+    files = {f"short/{one}.txt.j2": "{{ alarm.object }}: {{ alarm.condition }}\n" for one in STATES}
+    folder = write(tmp_path, files)
+    assert Renderer(folder).render(short).text == builtin().render(telling).text
+    write(folder, {f"short/bridge-{state}.txt.j2": "{{ alarm.details.problem }}\n"})
+    assert Renderer(folder).render(short).text == "invalid_auth"
+
+
+def test_where_the_type_has_none_for_them_either_the_sets_own_template_tells_of_them(tmp_path):
+    telling = a_telling(Trouble.CHANNEL_BROKEN, State.TRIGGERED, "webhook")
+    robot = replace(telling, channel=replace(telling.channel, template="robot"))
+    folder = write(tmp_path, {"robot/triggered.json.j2": '{"content": "{{ alarm.subject }}"}\n'})
+    assert Renderer(folder).render(robot).payload == {"content": "Channel broken"}

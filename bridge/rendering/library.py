@@ -66,9 +66,13 @@ class Library(BaseLoader):
     ) -> tuple[str, str] | None:
         """Name the template of a state and its format; None where no set has one.
 
-        The bridge's own alarms have templates of their own, where a set has them, and so have brief answers.
+        The bridge's own alarms have templates of their own, and so have brief answers. Those of any set go before
+        one that is written for the alarms of machines: it would say nothing of a trouble.
         """
-        for folder, told in _places(channel, route, _states(state, is_own=is_own, is_brief=is_brief)):
+        places = _places(channel, route, _states(state.value, is_brief=is_brief))
+        if is_own:
+            places = _places(channel, route, _states(f"{OWN}-{state}", is_brief=is_brief)) + places
+        for folder, told in places:
             for root in self._roots:
                 for name, form in (found for one in told for found in _names(folder, one, channel)):
                     if name in root:
@@ -76,12 +80,9 @@ class Library(BaseLoader):
         return None
 
 
-def _states(state: State, *, is_own: bool, is_brief: bool) -> list[tuple[str, ...]]:
+def _states(state: str, *, is_brief: bool) -> list[tuple[str, ...]]:
     """List what a template may be named for, the best first; of those beside each other the user's own is the best."""
-    states = [state.value, State.TRIGGERED.value] if state is State.ESCALATED else [state.value]
-    if is_own:
-        states = [f"{OWN}-{state}", *states]
-    first, *others = states
+    first, *others = [state, State.TRIGGERED.value] if state == State.ESCALATED.value else [state]
     return [(REPLY, first) if is_brief else (first,), *((name,) for name in others)]
 
 
