@@ -28,7 +28,7 @@ def requests(asking):
 def test_on_a_terminal_it_shows_what_it_would_close_and_asks(asking, monkeypatch, answer, closed):
     monkeypatch.setattr(close, "is_terminal", lambda: True)
     result = asking("close", "--match", "policy_id=*", stdin=answer)
-    assert "mem_usage  ins-a" in result.stdout
+    assert "MemoryUtilization  ins-a" in result.stdout
     assert "ins-b" not in result.stdout
     assert "[y/N]" not in result.stdout  # which may go into a pipe
     assert result.stderr.startswith("Close 1 alarm? [y/N]:")

@@ -56,7 +56,7 @@ def alarm(asking, object_id, place=0):
 def test_a_life_is_told_from_what_came_to_what_was_answered(asking):
     first, second = alarm(asking, "ins-a", 1), alarm(asking, "ins-a", 0)
     assert told(asking, first) == [
-        f"{first}  mem_usage · ins-a · Default",
+        f"{first}  MemoryUtilization · ins-a · Default",
         "replaced, began 2021-05-11 20:31:00 (Asia/Shanghai), repeated 1 time",
         "2021-05-11 20:32:33  came in (callback ID, session session-ins-a)",
         "                       triggered: a firing callback of an unknown episode, the latest: triggered, earlier open ones are replaced",
@@ -114,7 +114,7 @@ def test_each_attempt_is_told_and_what_happens_next(asking):
 def test_an_alarm_is_found_by_each_of_its_ids(asking, named):
     came = next(one for one in asking.json("callbacks") if one["object_id"] == "ins-quiet")
     id_ = came["session_id"] if named == "session" else came[named]
-    assert told(asking, id_)[0] == f"{came['alarm']}  mem_usage · ins-quiet · Default"
+    assert told(asking, id_)[0] == f"{came['alarm']}  MemoryUtilization · ins-quiet · Default"
 
 
 def test_of_a_policy_with_several_alarms_all_are_listed_and_the_newest_is_told(asking):
@@ -161,7 +161,7 @@ def test_what_is_not_stored_is_said(asking):
     assert (result.exit_code, result.stdout, result.stderr) == (
         1,
         "",
-        "ins-nobody: nothing of this id is stored: no alarm, session, object, policy, callback or delivery\n",
+        "ins-nobody: nothing of this id or name is stored: no alarm, session, object, policy, callback or delivery\n",
     )
 
 

@@ -41,19 +41,19 @@ def ids(morning):
 def test_callbacks_are_listed_newest_first_with_what_was_decided_and_why(morning):
     verified, unread, over_a, quiet, again_b, b, a = ids(morning)
     assert morning("callbacks").stdout == (
-        "RECEIVED (Asia/Shanghai)  OUTCOME       ID      OBJECT                  WHY\n"
-        f"2021-05-11 20:34:33       verification  {verified}             a check of the callback URL: never announced\n"
-        f"2021-05-11 20:34:33       unrecognised  {unread}             the body is a JSON object, but no alarm: it has neither "
+        "RECEIVED (Asia/Shanghai)  OUTCOME       ID      OBJECT                            WHY\n"
+        f"2021-05-11 20:34:33       verification  {verified}                       a check of the callback URL: never announced\n"
+        f"2021-05-11 20:34:33       unrecognised  {unread}                       the body is a JSON object, but no alarm: it has neither "
         "alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent; announced in the default channels\n"
-        f"2021-05-11 20:34:33       recovered     {over_a}  ins-a                   "
+        f"2021-05-11 20:34:33       recovered     {over_a}  ins-a                             "
         "a recovery of an episode that had not recovered: recovered\n"
-        f"2021-05-11 20:33:33       triggered     {quiet}  ins-quiet               a firing callback of an unknown "
+        f"2021-05-11 20:33:33       triggered     {quiet}  ins-quiet                         a firing callback of an unknown "
         "episode, the latest: triggered, earlier open ones are replaced; told nowhere: no route gives it a channel\n"
-        f"2021-05-11 20:33:33       duplicate     {again_b}  ins-b                   "
+        f"2021-05-11 20:33:33       duplicate     {again_b}  ins-b                             "
         "the same delivery as one heard in the last day: duplicate\n"
-        f"2021-05-11 20:33:33       triggered     {b}  ins-b                   a firing callback of an unknown "
+        f"2021-05-11 20:33:33       triggered     {b}  ins-b                             a firing callback of an unknown "
         "episode, the latest: triggered, earlier open ones are replaced\n"
-        f"2021-05-11 20:32:33       triggered     {a}  ins-a                   a firing callback of an unknown "
+        f"2021-05-11 20:32:33       triggered     {a}  ins-a                             a firing callback of an unknown "
         "episode, the latest: triggered, earlier open ones are replaced\n"
     )
 
@@ -123,8 +123,8 @@ def test_alarms_are_those_that_are_open_and_who_was_told(morning):
     assert lines[0].split() == [
         "ID", "SINCE", "(Asia/Shanghai)", "FOR", "PHASE", "SEVERITY", "SUBJECT", "OBJECT", "POLICY", "TOLD", "TO"
     ]  # fmt: skip
-    assert lines[1].endswith("  mem_usage  ins-quiet  Default      nobody")
-    assert lines[2].endswith("  mem_usage  ins-b      prod-memory  here")
+    assert lines[1].endswith("  MemoryUtilization  ins-quiet  Default      nobody")
+    assert lines[2].endswith("  MemoryUtilization  ins-b      prod-memory  here")
 
 
 def test_an_alarm_that_is_over_shows_how_long_it_lasted(morning):

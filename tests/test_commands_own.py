@@ -50,7 +50,7 @@ def test_its_life_is_explained_by_its_short_id(trouble):
     (entry,) = trouble.json("alarms")
     said = trouble("explain", entry["id"])
     assert said.exit_code == 0, said.stderr
-    assert "channel_broken" in said.stdout
+    assert "Channel broken" in said.stdout
     assert "here" in said.stdout
 
 

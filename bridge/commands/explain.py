@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 import typer
@@ -15,11 +15,11 @@ from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.store.happened import Life
 from bridge.store.lives import Lives
 from bridge.store.lock import is_served
-from bridge.story import Routed, Words, lines, record_of, routed
+from bridge.story import Routed, Words, alarms_named, lines, names_of, record_of, routed
 from bridge.story.next import Now
 
 INDENT = "  "
-NOTHING = "nothing of this id is stored: no alarm, session, object, policy, callback or delivery"
+NOTHING = "nothing of this id or name is stored: no alarm, session, object, policy, callback or delivery"
 TIMES = 19  # columns
 
 
@@ -29,7 +29,7 @@ def explain(
         str,
         typer.Argument(
             metavar="ID",
-            help="The short id that a message shows, a session, object or policy id, "
+            help="The short id that a message shows; a session, object, instance or policy, by id or by name; "
             "or the id of a callback or delivery.",
         ),
     ],
@@ -44,11 +44,11 @@ def explain(
     with desk(config) as at:
         lives = Lives(at.asking.connection)
         alarms = lives.named(id_.strip(), MOST)
-        found = [lives.life(alarms[0])] if alarms else lives.alone(id_.strip())
+        found = [] if alarms else lives.alone(id_.strip())
+        alarms = alarms or ([] if found else alarms_named(lives, id_.strip(), MOST))
+        found = found or [lives.life(one) for one in alarms[:1]]
         if not found:
-            fail(
-                f"{visible(id_)}: nothing of this id is stored: no alarm, session, object, policy, callback or delivery"
-            )
+            fail(f"{visible(id_)}: {NOTHING}")
         words = _words(at, found[0])
         if as_json:
             say_json(_as_json(at, alarms, found, words))
@@ -67,7 +67,8 @@ def _words(at: Desk, life: Life) -> Words:
         channels=at.config.channels,
         states=life.channels,
     )
-    return Words(now=now, time=at.time, zone=at.zone.key, routed=answer)
+    named = partial(names_of, body=at.asking.body)
+    return Words(now=now, time=at.time, zone=at.zone.key, routed=answer, named=named)
 
 
 def _print(at: Desk, alarms: list[AlarmEntry], found: list[Life], words: Words) -> None:

@@ -14,6 +14,7 @@ from bridge.commands.output import WRONG_USAGE, fail
 from bridge.episode import Phase
 from bridge.rendering.words import duration_words
 from bridge.store.entries import AlarmEntry
+from bridge.story import names_of
 
 ALL = "all"
 PHASES = (*Phase, ALL)
@@ -75,14 +76,15 @@ def show(at: Desk, entries: list[AlarmEntry], nothing: str) -> None:
 
 def _row(at: Desk, entry: AlarmEntry, now: datetime) -> tuple[str, ...]:
     end = now if entry.phase is Phase.OPEN else entry.recovered_at
+    names = names_of(entry, at.asking.body)
     return (
         entry.alarm,
         at.time(entry.started_at),
         duration_words(end - entry.started_at, "en") if end else "",
         entry.phase.value,
         entry.severity,
-        entry.subject,
-        entry.object_id,
+        names.subject,
+        names.object,
         entry.policy_name or entry.policy_id,
         ", ".join(one.channel for one in entry.given) or "nobody",
     )

@@ -25,8 +25,9 @@ from bridge.commands.matches import Matches, MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.configuration.problems import did_you_mean
 from bridge.store.entries import CallbackEntry
+from bridge.story import names_of
 
-WIDTHS = (19, 12, 6, 22)  # times, the longest outcome, short ids, instance ids
+WIDTHS = (19, 12, 6, 32)  # times, the longest outcome, short ids, names with instance ids
 
 
 def complete_outcome(incomplete: str) -> list[str]:
@@ -88,7 +89,7 @@ def _holds(at: Desk, entry: CallbackEntry, matches: Matches) -> bool:
 
 def _row(at: Desk, entry: CallbackEntry) -> tuple[str, ...]:
     name = entry.alarm or str(entry.id)
-    return (at.time(entry.received_at), entry.outcome, name, entry.object_id, entry.reason)
+    return (at.time(entry.received_at), entry.outcome, name, names_of(entry, at.asking.body).object, entry.reason)
 
 
 def _as_json(at: Desk, entry: CallbackEntry) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bridge.config import ConfigError, load
 from bridge.configuration.problems import did_you_mean
 from bridge.message import DeliveryState
 from bridge.store.entries import DeliveryEntry
+from bridge.story import object_of
 
 
 def complete_state(incomplete: str) -> list[str]:
@@ -78,7 +79,7 @@ def _row(at: Desk, entry: DeliveryEntry) -> tuple[str, ...]:
         entry.step,
         entry.told,
         entry.alarm,
-        entry.object_id,
+        object_of(entry, at.asking.body),
         str(entry.attempts),
         entry.note,
     )
@@ -86,6 +87,7 @@ def _row(at: Desk, entry: DeliveryEntry) -> tuple[str, ...]:
 
 def _as_json(at: Desk, entry: DeliveryEntry) -> dict[str, Any]:
     values = asdict(entry) | {"id": str(entry.id), "event_id": str(entry.event_id), "alarm": entry.alarm or None}
+    del values["kind"], values["callback_id"]
     values["digest"] = str(entry.digest) if entry.digest else None
     values["due_at"] = at.iso(entry.due_at)
     values["created_at"] = at.iso(entry.created_at)

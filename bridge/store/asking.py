@@ -47,7 +47,15 @@ CALLBACKS = (
 )
 ALARMS = select(episodes).order_by(episodes.c.id.desc())
 DELIVERIES = (
-    select(deliveries, events.c.state.label("told"), events.c.created_at, episodes.c.number, episodes.c.object_id)
+    select(
+        deliveries,
+        events.c.state.label("told"),
+        events.c.created_at,
+        episodes.c.number,
+        episodes.c.object_id,
+        episodes.c.kind,
+        episodes.c.callback_id,
+    )
     .join(events, events.c.id == deliveries.c.event_id, isouter=True)
     .join(episodes, episodes.c.id == events.c.episode_id, isouter=True)
     .order_by(deliveries.c.id.desc())

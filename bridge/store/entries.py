@@ -65,6 +65,8 @@ class DeliveryEntry:
     told: str  # the event's state
     alarm: str  # short id; empty: no alarm
     object_id: str
+    kind: str
+    callback_id: int  # the newest of its alarm; 0: no alarm
     created_at: datetime
     digest: int  # the event of the digest that tells of it; 0: none does
 
@@ -123,6 +125,8 @@ def delivery_entry(row: Any) -> DeliveryEntry:
         told=row.told or "",
         alarm=short_id(row.number) if row.number else "",
         object_id=row.object_id or "",
+        kind=row.kind or "",
+        callback_id=row.callback_id or 0,
         created_at=moment(row.created_at or 0),
         digest=row.digest or 0,
     )

@@ -5,13 +5,13 @@ deliveries ids that follow the callback's. Partial indexes hold the rest (`schem
 nothing but their own conditions, word by word.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, literal_column, or_, select, text
 
-from bridge.clock import milliseconds
+from bridge.clock import milliseconds, moment
 from bridge.episode import number_of
 from bridge.store.asking import ALARMS, CALLBACKS, DELIVERIES, Asking
 from bridge.store.entries import (
@@ -59,6 +59,20 @@ class Lives(Asking):
             return self._alarms(episodes.c.id == episode, 1)
         found = self._alarms(or_(episodes.c.object_id == text_, episodes.c.policy_id == text_), limit)
         return found or self._alarms(episodes.c.id.in_(self._of_session(text_)), limit)
+
+    def saying(self, name: str) -> Iterator[tuple[int, datetime, bytes]]:
+        """Look through all callbacks of alarms for a name in their bodies, the newest first.
+
+        Gives the episode, when it was received, and the body.
+        """
+        found = func.instr(callbacks.c.body, name.encode()) > 0
+        query = select(callbacks.c.episode_id, callbacks.c.received_at, callbacks.c.body)
+        query = query.where(callbacks.c.episode_id > 0, found).order_by(callbacks.c.id.desc())
+        return ((row.episode_id, moment(row.received_at), row.body) for row in self.stream(query))
+
+    def with_id(self, episode_id: int) -> list[AlarmEntry]:
+        """Read an alarm; nothing where it is gone."""
+        return self._alarms(episodes.c.id == episode_id, 1)
 
     def alone(self, text_: str) -> list[Life]:
         """Read the lives of what is no alarm: callbacks by their id or session, a digest by the id of its delivery."""

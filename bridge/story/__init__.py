@@ -7,7 +7,20 @@ Pure: it is given what is stored, the config, and the time.
 
 from bridge.story.hearing import Routed, routed
 from bridge.story.lines import Words, lines
+from bridge.story.names import Names, alarms_named, names_of, object_of
 from bridge.story.next import next_of_alarm, next_of_delivery
 from bridge.story.records import record_of
 
-__all__ = ["Routed", "Words", "lines", "next_of_alarm", "next_of_delivery", "record_of", "routed"]
+__all__ = [
+    "Names",
+    "Routed",
+    "Words",
+    "alarms_named",
+    "lines",
+    "names_of",
+    "next_of_alarm",
+    "next_of_delivery",
+    "object_of",
+    "record_of",
+    "routed",
+]

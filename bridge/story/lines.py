@@ -9,6 +9,7 @@ from bridge.rendering.words import duration_words
 from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.store.happened import AttemptEntry, Carried, Life, RequestEntry, Told
 from bridge.story.hearing import Routed
+from bridge.story.names import Names
 from bridge.story.next import Now, next_of_alarm, next_of_delivery
 
 CAUSES = {
@@ -26,6 +27,7 @@ class Words:
     time: Callable[[datetime], str]
     zone: str  # of these times
     routed: Callable[[CallbackEntry], Routed | None]
+    named: Callable[[AlarmEntry], Names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def lines(life: Life, words: Words) -> Iterator[Line]:
 
 
 def _head(alarm: AlarmEntry, words: Words) -> Iterator[Line]:
-    about = " · ".join(filter(None, (alarm.subject, alarm.object_id, alarm.policy_name or alarm.policy_id)))
+    names = words.named(alarm)
+    about = " · ".join(filter(None, (names.subject, names.object, alarm.policy_name or alarm.policy_id)))
     yield Line(None, 0, f"{alarm.alarm}  {about}")
     end = words.now.at if alarm.phase is Phase.OPEN else alarm.recovered_at
     lasted = f", {duration_words(end - alarm.started_at, 'en')}" if end else ""
