@@ -4,7 +4,8 @@
 """
 
 from bridge.store.digests import Merging
-from bridge.store.lower import OVER_UNHEARD, handed_to
+from bridge.store.handing import handed_to
+from bridge.store.lower import OVER_UNHEARD
 from bridge.store.reading import PAGE
 from bridge.store.store import Store, Work, Written
 from bridge.store.work import (

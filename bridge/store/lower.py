@@ -1,17 +1,16 @@
 """What the lower half writes and reads: results of attempts, messages, pauses, queues."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from bridge.alarm import State
 from bridge.clock import milliseconds, moment
-from bridge.episode import Given
-from bridge.message import Delivery, DeliveryState, Step
+from bridge.message import DeliveryState, Step
 from bridge.store import digests, rows, statements
+from bridge.store.handing import hand_over
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Queue, Queues, Result, Told
@@ -32,7 +31,7 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
             connection.execute(statements.forget_message, values)
         if result.verdict is not None and result.verdict.receipt:
             _write_message(connection, result, ids)
-    return frozenset(filter(None, [_hand_over(connection, result, ids) for result in results if result.handed_to]))
+    return frozenset(filter(None, [hand_over(connection, result, ids) for result in results if result.handed_to]))
 
 
 def _finish_row(result: Result) -> rows.Row:
@@ -94,77 +93,6 @@ def _add_message(connection: Connection, result: Result, ids: Ids) -> int:
     }
     connection.execute(statements.add_message, message)
     return message_id
-
-
-def _hand_over(connection: Connection, result: Result, ids: Ids) -> str:
-    """Give a broken channel's delivery to its fallback, unless that is told of the event anyway."""
-    delivery = result.delivery
-    handed = handed_to(result.handed_to)
-    siblings = {
-        "event_id_": delivery.event.id,
-        "id_": delivery.id,
-        "to": result.handed_to,
-        "handed": handed,
-        "length": len(handed),
-    }
-    is_told = connection.execute(statements.told_anyway, siblings).first() is not None
-    row = connection.execute(statements.episode_by_id, {"id_": delivery.event.episode_id}).first()
-    if row is not None:
-        episode = rows.episode_of(row)
-        values = rows.episode_row(replace(episode, given=taken_over(episode.given, result)))
-        connection.execute(statements.change_episode, {f"{name}_": value for name, value in values.items()})
-    if is_told:
-        return ""
-    connection.execute(statements.add_delivery, rows.delivery_row(_taken_over(result, ids.next())))
-    return result.handed_to
-
-
-def handed_to(channel: str) -> str:
-    """Give how the note of a delivery begins that another channel took over."""
-    return f"handed to {channel}:"
-
-
-def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given]:
-    """Give the channels that have an episode after a hand-over.
-
-    Who took the trigger gets the ending, however it fared between: only a channel that never had it goes.
-    """
-    delivery = result.delivery
-    before, already = given.get(delivery.channel), given.get(result.handed_to)
-    had_nothing = (
-        delivery.event.state is State.TRIGGERED
-        or delivery.event.unheard
-        or any(delivery.channel in one.took_over for one in given.values())
-    )
-    kept = {name: one for name, one in given.items() if not (had_nothing and name == delivery.channel)}
-    instead_of = dict.fromkeys([*(before.took_over if before else ()), delivery.channel] if had_nothing else ())
-    if already is not None:
-        instead_of = dict.fromkeys(already.took_over) | instead_of
-        repeats = [one.repeated_at for one in (before, already) if one is not None and one.repeated_at is not None]
-        repeated_at = max(repeats, default=None)
-        return kept | {result.handed_to: replace(already, instead_of=",".join(instead_of), repeated_at=repeated_at)}
-    taken = Given(
-        channel=result.handed_to,
-        route=delivery.route,
-        repeated_at=before.repeated_at if before else None,
-        instead_of=",".join(instead_of),
-    )
-    return kept | {result.handed_to: taken}
-
-
-def _taken_over(result: Result, delivery_id: int) -> Delivery:
-    return replace(
-        result.delivery,
-        id=delivery_id,
-        channel=result.handed_to,
-        step=Step.POST,
-        state=DeliveryState.WAITING,
-        plain=False,
-        attempts=0,
-        due_at=result.made_at,
-        note=f"instead of {result.delivery.channel}, which is broken: {result.because}",
-        instead_of=result.delivery.instead_of or f"{result.delivery.channel}: {result.because}",
-    )
 
 
 def read_message(connection: Connection, episode_id: int, channel: str) -> Told | None:

@@ -1,6 +1,6 @@
 """Every statement, with a name and a sentence."""
 
-from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import bindparam, case, delete, exists, func, insert, literal_column, or_, select, update
 
 from bridge.store.schema import (
     attempts,
@@ -133,25 +133,6 @@ forget_message = delete(message_episodes).where(
     message_episodes.c.episode_id == bindparam("episode_id_"), message_episodes.c.message_id.in_(messages_of_channel)
 )
 MOST_CALLS = 1000  # of one event: their ids follow the event's own
-told_anyway = (  # a call of the same event that the fallback was given: its own, or one handed over before
-    select(deliveries.c.id)
-    .where(
-        deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + MOST_CALLS),
-        deliveries.c.event_id == bindparam("event_id_"),
-        or_(
-            and_(
-                deliveries.c.channel == bindparam("to"),
-                deliveries.c.state.not_in([literal_column("'moved'"), literal_column("'dead'")]),
-            ),
-            and_(
-                deliveries.c.id < bindparam("id_"),
-                deliveries.c.state == literal_column("'moved'"),
-                func.substr(deliveries.c.note, 1, bindparam("length")) == bindparam("handed"),
-            ),
-        ),
-    )
-    .limit(1)
-)
 MOST_BEFORE_ITS_TRIGGER = 1000  # ids between an episode's and that of the event which began it
 over_unheard = (  # an episode that is over, and of which a channel has not even the trigger
     select(episodes.c.id)

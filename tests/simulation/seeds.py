@@ -9,7 +9,7 @@ from hashlib import blake2b
 from multiprocessing import get_context
 
 from tests.simulation import chat
-from tests.simulation.judging import Verdict
+from tests.simulation.judging import judge
 from tests.simulation.making import CHANNEL_FAULTS, OTHER_FAULTS, make
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import ROWS
@@ -63,11 +63,10 @@ def try_seed(seed: int) -> Outcome:
 def try_scenario(scenario: Scenario) -> Outcome:
     """Run a scenario and judge it."""
     history = run(scenario)
-    verdict = Verdict(history)
-    wrong = verdict.find()
+    wrong, seen = judge(history)
     return Outcome(
         broken={scenario.seed: wrong} if wrong else {},
-        rows=verdict.model.rows,
+        rows=seen.model.rows,
         verdicts=Counter(answer for _, _, answer in history.attempts),
         faults=history.met + Counter(scenario.notes),
     )

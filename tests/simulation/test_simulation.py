@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 200
 SHARD = 40  # in one test, each of which meets every row, verdict and fault
 # What the model is made of: nothing that the bridge is made of.
-MODEL = ("scenario.py", "table.py", "model.py", "judging.py", "chat.py", "sender.py", "lives.py", "making.py")
+MODEL = (
+    "scenario.py", "table.py", "model.py", "judging.py", "evidence.py", "hearing.py", "telling.py", "excuses.py", "manners.py",
+    "chat.py", "sender.py", "lives.py", "making.py",
+)  # fmt: skip
 
 
 def simulate(*arguments, hash_seed="0"):

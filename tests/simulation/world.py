@@ -67,6 +67,15 @@ class Kill:
 
 
 @dataclass(slots=True, kw_only=True)
+class InForce:
+    """From when on which of the plans was in force."""
+
+    after: int  # the bridge's last id before
+    plan: int
+    wall: float
+
+
+@dataclass(slots=True, kw_only=True)
 class History:
     """All that was seen of a run from outside, and what the store holds at its end."""
 
@@ -80,7 +89,7 @@ class History:
     full: list[tuple[float, float]] = field(default_factory=list)  # when the disk was
     settled: bool = False
     failures: list[str] = field(default_factory=list)
-    configs: list[tuple[int, int]] = field(default_factory=list)  # from which id on which plan was in force
+    configs: list["InForce"] = field(default_factory=list)
     callbacks: list[Any] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
     deliveries: list[Any] = field(default_factory=list)
@@ -160,7 +169,8 @@ class World:
 
     def _in_force(self, config: int | None = None) -> None:
         """Note from which of the bridge's ids on a config is in force."""
-        self.history.configs.append((self.disk.last_id(), self.config if config is None else config))
+        plan = self.config if config is None else config
+        self.history.configs.append(InForce(after=self.disk.last_id(), plan=plan, wall=self.clock.wall()))
 
     def change(self, config: int) -> None:
         """Write another config."""

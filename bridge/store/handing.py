@@ -1,0 +1,133 @@
+"""What becomes of a broken channel's delivery that another channel takes over, and of who has the alarm.
+
+| handed over                                             | the fallback                                    |
+| an event that it is told of anyway                      | is told of it once                              |
+| what is older than news of the alarm that it has        | is not told: it would be out of order           |
+| news of an alarm that is over, without its end          | is told of the end, too                         |
+| all else                                                | is told                                         |
+
+The end is missing where the broken channel is silent at ends: nobody else would ever tell it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlalchemy import Connection, Row
+
+from bridge.alarm import ENDINGS, State
+from bridge.episode import Episode, Given, Phase
+from bridge.message import Delivery, DeliveryState, Step
+from bridge.store import digest_statements, rows
+from bridge.store import handing_statements as statements
+from bridge.store.ids import Sequence as Ids
+from bridge.store.statements import add_delivery, change_episode, episode_by_id
+from bridge.store.work import Result
+
+NO_EVENT = 0
+NEWS = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT}) | ENDINGS
+OVERTAKES: Mapping[State, frozenset[State]] = {State.ESCALATED: NEWS - {State.REPEAT}}  # that one is never skipped
+
+
+def hand_over(connection: Connection, result: Result, ids: Ids) -> str:
+    """Give a broken channel's delivery to its fallback; give the fallback where it has new work by that."""
+    delivery, to = result.delivery, result.handed_to
+    is_told = _is_told(connection, delivery.event.id, delivery.id, to)
+    row = connection.execute(episode_by_id, {"id_": delivery.event.episode_id}).first()
+    episode = None if row is None else rows.episode_of(row)
+    if episode is not None:
+        values = rows.episode_row(replace(episode, given=taken_over(episode.given, result)))
+        connection.execute(change_episode, {f"{name}_": value for name, value in values.items()})
+    if is_told:
+        return ""
+    if episode is not None and (newer := _newer(connection, delivery, episode, to)) is not None:
+        note = f"{to} has newer news of it already: delivery {newer.id}"
+        values = {"id_": delivery.id, "state_": DeliveryState.SUPERSEDED.value, "note_": note}
+        connection.execute(digest_statements.end, values)
+        return ""
+    taken = _taken_over(result, ids.next())
+    connection.execute(add_delivery, rows.delivery_row(taken))
+    ending = NO_EVENT if episode is None else _untold_ending(connection, delivery, episode, to)
+    if ending:
+        event = replace(delivery.event, id=ending)
+        connection.execute(add_delivery, rows.delivery_row(replace(taken, id=ids.next(), event=event)))
+    return to
+
+
+def handed_to(channel: str) -> str:
+    """Give how the note of a delivery begins that another channel took over."""
+    return f"handed to {channel}:"
+
+
+def _is_told(connection: Connection, event_id: int, delivery_id: int, to: str) -> bool:
+    """Say whether a channel is told of an event anyway, or was by a call of it before this one."""
+    handed = handed_to(to)
+    values = {"event_id_": event_id, "id_": delivery_id, "to": to, "handed": handed, "length": len(handed)}
+    return connection.execute(statements.told_anyway, values).first() is not None
+
+
+def _newer(connection: Connection, delivery: Delivery, episode: Episode, to: str) -> "Row[tuple[int]] | None":
+    """Find the news of the alarm by which a channel knows better already."""
+    overtakes = OVERTAKES.get(delivery.event.state, NEWS)
+    values = {
+        "key": episode.key,
+        "episode": episode.id,
+        "event_id_": delivery.event.id,
+        "to": to,
+        "states": [state.value for state in overtakes],
+    }
+    return connection.execute(statements.newer_news, values).first()
+
+
+def _untold_ending(connection: Connection, delivery: Delivery, episode: Episode, to: str) -> int:
+    """Find the event that ended an alarm where its news is handed over now, and its end will not be."""
+    if episode.phase is Phase.OPEN or delivery.event.state.ends:
+        return NO_EVENT
+    values = {"episode": episode.id, "event_id_": delivery.event.id}
+    ending = int(connection.execute(statements.ending, values).scalar() or NO_EVENT)
+    if not ending:
+        return NO_EVENT
+    follows = {"event_id_": ending, "channels": [delivery.channel, to]}
+    return NO_EVENT if connection.execute(statements.call_of, follows).first() else ending
+
+
+def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given]:
+    """Give the channels that have an episode after a hand-over.
+
+    Who took the trigger gets the ending, however it fared between: only a channel that never had it goes.
+    """
+    delivery = result.delivery
+    before, already = given.get(delivery.channel), given.get(result.handed_to)
+    had_nothing = (
+        delivery.event.state is State.TRIGGERED
+        or delivery.event.unheard
+        or any(delivery.channel in one.took_over for one in given.values())
+    )
+    kept = {name: one for name, one in given.items() if not (had_nothing and name == delivery.channel)}
+    instead_of = dict.fromkeys([*(before.took_over if before else ()), delivery.channel] if had_nothing else ())
+    if already is not None:
+        instead_of = dict.fromkeys(already.took_over) | instead_of
+        repeats = [one.repeated_at for one in (before, already) if one is not None and one.repeated_at is not None]
+        repeated_at = max(repeats, default=None)
+        return kept | {result.handed_to: replace(already, instead_of=",".join(instead_of), repeated_at=repeated_at)}
+    taken = Given(
+        channel=result.handed_to,
+        route=delivery.route,
+        repeated_at=before.repeated_at if before else None,
+        instead_of=",".join(instead_of),
+    )
+    return kept | {result.handed_to: taken}
+
+
+def _taken_over(result: Result, delivery_id: int) -> Delivery:
+    return replace(
+        result.delivery,
+        id=delivery_id,
+        channel=result.handed_to,
+        step=Step.POST,
+        state=DeliveryState.WAITING,
+        plain=False,
+        attempts=0,
+        due_at=result.made_at,
+        note=f"instead of {result.delivery.channel}, which is broken: {result.because}",
+        instead_of=result.delivery.instead_of or f"{result.delivery.channel}: {result.because}",
+    )

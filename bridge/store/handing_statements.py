@@ -1,0 +1,83 @@
+"""The statements about what another channel takes over, each with a name and a sentence."""
+
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text, union_all
+
+from bridge.alarm import ENDINGS
+from bridge.store.schema import NEAR, deliveries, episodes, events
+from bridge.store.statements import MOST_CALLS
+
+TELLS = deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "begun", "sent", "digested")])
+NO_TRIGGER = literal_column("events.state") != literal_column("'triggered'")  # as in the index
+HANDED_OVER = text(f"deliveries.id > deliveries.event_id + {NEAR}")  # as in the index
+
+told_anyway = (  # a call of the same event that the fallback was given: its own, or one handed over before
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + MOST_CALLS),
+        deliveries.c.event_id == bindparam("event_id_"),
+        or_(
+            and_(
+                deliveries.c.channel == bindparam("to"),
+                deliveries.c.state.not_in([literal_column("'moved'"), literal_column("'dead'")]),
+            ),
+            and_(
+                deliveries.c.id < bindparam("id_"),
+                deliveries.c.state == literal_column("'moved'"),
+                func.substr(deliveries.c.note, 1, bindparam("length")) == bindparam("handed"),
+            ),
+        ),
+    )
+    .limit(1)
+)
+mine = select(episodes.c.id).where(episodes.c.key == bindparam("key"), episodes.c.id >= bindparam("episode"))
+later = union_all(  # events of an alarm: those that are no trigger, and the triggers of later episodes
+    select(events.c.id, events.c.state).where(
+        events.c.episode_id.in_(mine), NO_TRIGGER, events.c.id > bindparam("event_id_")
+    ),
+    select(events.c.id, events.c.state)
+    .join(episodes, events.c.id.between(episodes.c.id, episodes.c.id + NEAR))
+    .where(
+        episodes.c.key == bindparam("key"),
+        episodes.c.id > bindparam("episode"),
+        events.c.episode_id == episodes.c.id,
+        events.c.state == literal_column("'triggered'"),
+    ),
+).cte("later")
+to_the_channel = (
+    select(deliveries.c.id)
+    .where(deliveries.c.event_id == later.c.id, deliveries.c.channel == bindparam("to"), TELLS)
+    .correlate(later)
+    .limit(1)
+)
+told_of = func.coalesce(  # at once, or handed over
+    to_the_channel.where(deliveries.c.id.between(later.c.id, later.c.id + NEAR)).scalar_subquery(),
+    to_the_channel.where(HANDED_OVER).scalar_subquery(),
+)
+newer_news = (  # the delivery by which a channel has news of an alarm that is newer than an event
+    select(told_of.label("id"))
+    .where(later.c.state.in_(bindparam("states", expanding=True)), told_of.is_not(None))
+    .order_by(later.c.id.desc())
+    .limit(1)
+)
+ending = (  # the event that ended an episode last
+    select(events.c.id)
+    .where(
+        events.c.episode_id == bindparam("episode"),
+        NO_TRIGGER,
+        events.c.state.in_(sorted(ENDINGS)),
+        events.c.id > bindparam("event_id_"),
+    )
+    .order_by(events.c.id.desc())
+    .limit(1)
+)
+call_of = union_all(  # a call of an event in one of some channels, which was not skipped
+    *(
+        select(deliveries.c.id).where(
+            deliveries.c.event_id == bindparam("event_id_"),
+            where,
+            deliveries.c.channel.in_(bindparam("channels", expanding=True)),
+            deliveries.c.state != literal_column("'superseded'"),
+        )
+        for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), HANDED_OVER)
+    )
+).limit(1)

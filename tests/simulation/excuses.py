@@ -1,0 +1,125 @@
+"""Why a channel need not have been told: it refused, a later message told it as well, or somebody heard it in its place."""
+
+from tests.simulation.chat import GONE, TAKEN, Request
+from tests.simulation.evidence import CHATS, ENDS, Evidence
+from tests.simulation.model import News
+
+NEEDLESS = {"repeat", "replaced"}  # as updates of what a digest told of
+SUPERSEDED = "superseded"
+
+
+def is_excused(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether it was refused for good, or there was nothing to update."""
+    machine = seen.plan.channels[channel].type == "webhook"
+    if seen.refused(channel, news):
+        return True
+    if not machine and (_is_merged(seen, news, channel) or is_digested(seen, news, channel)):
+        return True
+    if news.steps[channel] == ("update",) and news.state in {"replaced", "expired"}:
+        gone = any(one.fared == GONE for one in seen.made(channel, news))
+        return gone or not _has_message(seen, news, channel)
+    return _was_given_up(seen, news, channel) or (not machine and _was_over(seen, news, channel))
+
+
+def is_told_elsewhere(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether somebody was told in its place, or will not be: he refused it, or it was over before he was mended."""
+    for place in seen.places(channel)[1:]:
+        if seen.kept(place, news) or seen.refused(place, news) or is_digested(seen, news, place):
+            return True
+        if news.state in ENDS and _was_handed(seen, news, place) and not seen.model.calls_at_the_end(news, place):
+            return True  # who has the alarm by now is silent at its end
+        is_news = news.state not in {"replaced", "expired"} or news.steps.get(channel) != ("update",)
+        if seen.plan.channels[place].type in CHATS and (_was_over(seen, news, place) or not is_news):
+            return True
+        if _knows_better(seen, news, channel, place):
+            return True
+    return False
+
+
+def _knows_better(seen: Evidence, news: News, channel: str, place: str) -> bool:
+    """Whether the bridge says that it skipped it, and who takes the channel's place was told newer news of the alarm."""
+    if SUPERSEDED not in seen.fates[channel, news.mark, news.state]:
+        return False
+    later = [one for one in seen.model.news if one.key == news.key and one.rank > news.rank and one.state != "repeat"]
+    repeats = [one for one in seen.model.news if one.key == news.key and one.rank > news.rank and one.state == "repeat"]
+    newer = later if news.state == "escalated" else later + repeats
+    return any(seen.kept(place, one) or seen.refused(place, one) or is_digested(seen, one, place) for one in newer)
+
+
+def _was_handed(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether a channel was given the alarm's trigger, however it took that."""
+    before = [one for one in seen.life(news) if one.state == "triggered"]
+    return any(
+        seen.kept(channel, one) or seen.refused(channel, one) or is_digested(seen, one, channel) for one in before
+    )
+
+
+def _was_over(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether an alarm came and went before the channel, which was broken, took anything again."""
+    life = seen.life(news)
+    first = [one for one in life if one.state == "triggered"][:1]
+    if not first or not any(one.state in ENDS for one in life) or seen.kept(channel, first[0]):
+        return False
+    return any(news.at <= until * 1000 + seen.moved for _, until in seen.broken[channel])
+
+
+def is_digested(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether a digest told of it, or of what came after it; what a digest told of is not updated."""
+    for told in seen.told_in_digests(channel):
+        if told.key == news.key and (  # an alarm is counted once
+            told.rank >= news.rank or (news.steps.get(channel) == ("update",) and news.state in NEEDLESS)
+        ):
+            return True
+    return False
+
+
+def _is_merged(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether a later message to a chat told it as well: its recovery in a trigger's place, or a newer update."""
+    for one in seen.life(news):
+        if one.rank <= news.rank:
+            continue
+        answered = seen.kept(channel, one) + seen.refused(channel, one)
+        if one.state == "recovered" and any(_is_together(seen, made, news) for made in answered):
+            return True
+        if one.state in {"triggered", "escalated"} and news.state != "repeat":
+            return False
+        newer = one.state in ENDS or news.state not in ENDS
+        if answered and newer and news.steps[channel] == ("update",) and news.state != "escalated":
+            return True
+    return False
+
+
+def _is_together(seen: Evidence, made: Request, news: News) -> bool:
+    """Whether a message that tells of a recovery stands in the place of the alarm's trigger, or later news of it."""
+    if not made.delivery:  # a plain text does not say
+        return made.step == "post"
+    trigger = seen.news.get(seen.stored.get(made.delivery, ("", "")))
+    return made.step == "post" and trigger is not None and trigger.state == "triggered" and trigger.rank <= news.rank
+
+
+def _has_message(seen: Evidence, news: News, channel: str) -> bool:
+    before = [one for one in seen.life(news) if one.rank < news.rank]
+    made = [made for one in before for made in seen.made(channel, one)]
+    return any(one.fared == TAKEN and one.step == "post" for one in made) and not seen.history.met["vanished"]
+
+
+def _was_given_up(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether the config did not have the channel for longer than anything may wait, from before it could be told."""
+    limit = seen.plan.give_up_after * 1000 - seen.moved
+    return any(
+        begins * 1000 >= news.at - seen.moved and ends * 1000 - news.at >= limit
+        for begins, ends in _gone(seen, channel)
+    )
+
+
+def _gone(seen: Evidence, channel: str) -> list[tuple[float, float]]:
+    """Give from when till when no config in force had a channel, by the wall clock."""
+    spans, since = [], None
+    for one in seen.history.configs:
+        is_there = channel in seen.history.scenario.plans[one.plan].channels
+        if not is_there and since is None:
+            since = one.wall
+        elif is_there and since is not None:
+            spans.append((since, one.wall))
+            since = None
+    return spans if since is None else [*spans, (since, float("inf"))]

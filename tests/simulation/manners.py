@@ -1,0 +1,56 @@
+"""How the platforms were treated: at their pace, and left alone for as long as they asked."""
+
+from collections.abc import Iterator
+
+from tests.simulation.chat import BROKEN, LIMITED, Request
+from tests.simulation.evidence import CHATS, Evidence
+from tests.simulation.telling import STORING_SECONDS
+
+AT_ONCE, EVERY = 4, 1.0  # of a chat: so many at once (one that waited for the disk, and a burst), then one in so long
+MOST_IN_A_ROW = 12
+PROBE_SECONDS = 300.0
+
+
+def pace(seen: Evidence) -> Iterator[str]:
+    """A chat gets no more than it takes."""
+    for channel, plan in seen.plan.channels.items():
+        if plan.type in CHATS:
+            yield from list(_too_many(channel, [one for one in seen.history.requests if one.channel == channel]))[:1]
+
+
+def _too_many(channel: str, made: list[Request]) -> Iterator[str]:
+    for number, first in enumerate(made):
+        for count, last in enumerate(made[number + AT_ONCE : number + MOST_IN_A_ROW], AT_ONCE + 1):
+            is_one_life = (last.life, last.config) == (first.life, first.config)
+            if is_one_life and count > AT_ONCE + (last.at - first.at) / EVERY + 0.1:
+                yield f"pace: {channel} got {count} calls from {first.at:.2f} to {last.at:.2f}"
+
+
+def waits(seen: Evidence) -> Iterator[str]:
+    """Nobody is called before the time that he asked for, also by the bridge's next life."""
+    for channel, plan in seen.plan.channels.items():
+        wait, asked = 0.0, None
+        for request in (one for one in seen.history.requests if one.channel == channel):
+            if asked is not None:
+                whole = plan.type in CHATS or asked.fared == BROKEN or asked.delivery == request.delivery
+                passed = max(request.wall - asked.wall, request.at - asked.at)
+                if whole and passed < wait - 0.05 and not _is_forgiven(seen, asked, request):
+                    yield (
+                        f"waits: {channel} asked at {asked.wall:.1f} ({asked.fared}) to be left alone for {wait:g} s, "
+                        f"and was called at {request.wall:.1f}"
+                    )
+            asks = request.wait if request.fared == LIMITED else PROBE_SECONDS if request.fared == BROKEN else 0.0
+            if asks:
+                wait, asked = asks, request
+
+
+def _is_forgiven(seen: Evidence, asked: Request, request: Request) -> bool:
+    """Whether the answer may not have reached the bridge, or the disk, before the bridge was killed."""
+    if request.config > asked.config + (request.life - asked.life):
+        return True  # its settings may have changed: then it is tried at once
+    if request.life == asked.life:
+        return request.at - asked.at < 1.0  # it was under way
+    kill = next(one for one in seen.history.kills if one.life == asked.life)
+    return kill.at - asked.at < STORING_SECONDS or any(
+        begun < kill.at and asked.at < over + STORING_SECONDS for begun, over in seen.history.full
+    )

@@ -1,0 +1,130 @@
+"""What is handed over to a fallback that knows better already, or would never hear of the end."""
+
+import pytest
+
+from bridge.message import Answer
+from tests.fakes.scripted import Scripted, a_verdict, scripted
+from tests.fakes.spine import a_spine
+from tests.fakes.virtual import virtual
+from tests.test_delivery_broken import of, recovery, take
+
+BROKEN = a_verdict(Answer.BROKEN, said="invalid_auth")
+LATER = a_verdict(Answer.RETRY, said="503", after_seconds=600)
+CHAT = '{type: slack, token: xoxb-made-up, channel: "#dba"}'
+SILENT_AT_THE_END = """
+server: {auth: off}
+channels:
+  ops: {type: slack, token: xoxb-made-up, channel: "#ops", fallback: dba, on_repeat: [post], on_recovered: []}
+  dba: %s
+default_channels: [ops]
+"""
+BOTH = """
+server: {auth: off}
+channels:
+  ops: {type: slack, token: xoxb-made-up, channel: "#ops", fallback: dba, on_repeat: [thread]}
+  dba: {type: slack, token: xoxb-made-up, channel: "#dba", on_repeat: [post]}
+routes:
+  - {match: {state: escalated}, channels: [ops]}
+  - {match: {kind: "!bridge"}, channels: [ops], continue: true}
+  - {match: {kind: "!bridge"}, channels: [dba], repeat_interval: 500s}
+default_channels: [ops]
+"""
+OF_ALARM = "channel, events.state, step, deliveries.state, note"
+
+
+def the_two(clock, **options):
+    ops, dba = Scripted(clock), Scripted(clock)
+    return ops, dba, scripted(clock, {"ops": ops, "dba": dba}, rate=None, **options)
+
+
+def repeat(minutes):
+    return of(1, f"p{minutes}", durationTime=minutes * 60)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "told"),
+    [
+        ('{type: webhook, url: "http://127.0.0.1:9/"}', ["triggered 1", "recovered 1"]),
+        (CHAT, ["recovered 1"]),  # one message that says both
+    ],
+)
+@virtual
+async def test_a_trigger_that_waited_at_a_channel_silent_at_ends_is_handed_over_with_its_end(
+    fallback, told, tmp_path, clock
+):
+    ops, dba, change = the_two(clock)
+    async with a_spine(tmp_path, SILENT_AT_THE_END % fallback, clock, change=change) as spine:
+        ops.answers = lambda _: LATER
+        await take(spine, of(1))
+        await spine.settle(5)
+        await take(spine, recovery(1))
+        ops.answers = lambda _: BROKEN
+        await spine.settle(1200)
+        assert [text for text in dba.told() if text.endswith(" 1")] == told
+
+
+@virtual
+async def test_a_repeat_that_is_handed_over_after_its_alarms_end_is_followed_by_the_end(tmp_path, clock):
+    ops, dba, change = the_two(clock)
+    async with a_spine(tmp_path, SILENT_AT_THE_END % CHAT, clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        ops.answers = lambda _: LATER
+        await take(spine, repeat(5))
+        await spine.settle(5)
+        await take(spine, recovery(1))
+        ops.answers = lambda _: BROKEN
+        await spine.settle(1200)
+        assert dba.told() == ["repeat 1", "recovered 1"]
+
+
+@virtual
+async def test_the_end_that_waits_with_its_trigger_is_handed_over_once(tmp_path, clock):
+    ops, dba, change = the_two(clock)
+    text = SILENT_AT_THE_END.replace("on_recovered: []", "on_recovered: [post]") % CHAT
+    async with a_spine(tmp_path, text, clock, change=change) as spine:
+        ops.answers = lambda _: LATER
+        await take(spine, of(1))
+        await spine.settle(5)
+        await take(spine, recovery(1))
+        ops.answers = lambda _: BROKEN
+        await spine.settle(1200)
+        assert dba.told() == ["triggered 1", "recovered 1"]
+
+
+@virtual
+async def test_an_older_repeat_is_not_handed_over_to_a_channel_that_has_newer_news_of_its_alarm(tmp_path, clock):
+    ops, dba, change = the_two(clock)
+    async with a_spine(tmp_path, BOTH, clock, change=change) as spine:
+        await take(spine, of(1), repeat(5))
+        await spine.settle(300)
+        ops.answers = lambda _: LATER
+        await take(spine, repeat(10))  # too soon for the other one
+        await spine.settle(300)
+        await take(spine, repeat(15))
+        await spine.settle(5)
+        assert dba.told() == ["triggered 1", "repeat 1", "repeat 1"]
+        ops.answers = lambda _: BROKEN
+        await spine.settle(1200)
+        assert dba.told() == ["triggered 1", "repeat 1", "repeat 1"]
+        newer = spine.deliveries("deliveries.id, channel")[-1]
+        assert [row for row in spine.deliveries(OF_ALARM) if row[3] != "sent"] == [
+            ("ops", "repeat", "thread", "superseded", f"dba has newer news of it already: delivery {newer[0]}"),
+            ("ops", "repeat", "thread", "moved", "handed to dba: ops is broken: invalid_auth"),
+        ]
+
+
+@virtual
+async def test_an_escalation_is_handed_over_though_a_newer_repeat_was_told_there(tmp_path, clock):
+    ops, dba, change = the_two(clock)
+    async with a_spine(tmp_path, BOTH, clock, change=change) as spine:
+        await take(spine, of(1, alarmLevel="Warn"))
+        await spine.settle(5)
+        ops.answers = lambda _: LATER
+        await take(spine, of(1, "e", alarmLevel="Serious", durationTime=300))
+        await spine.settle(5)
+        await take(spine, of(1, "f", alarmLevel="Serious", durationTime=600))
+        await spine.settle(5)
+        ops.answers = lambda _: BROKEN
+        await spine.settle(1200)
+        assert dba.told() == ["triggered 1", "repeat 1", "escalated 1"]
