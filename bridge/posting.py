@@ -117,11 +117,12 @@ class Poster:
             if delivery.event.state is State.DIGEST:
                 note = f"what it would have told goes to {to}: {post.name} is broken"
                 return replace(ended(delivery, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
+            until = self.condition.state.paused_until
             if self.stays(delivery):
-                until = self.condition.state.paused_until
                 return replace(ended(delivery, DeliveryState.WAITING, f"not for {to}", now=now), due_at=until)
             note = f"{handed_to(to)} {post.name} is broken: {why}"
-            return replace(ended(delivery, DeliveryState.MOVED, note, now=now), handed_to=to, because=why)
+            moved = ended(delivery, DeliveryState.MOVED, note, now=now)
+            return replace(moved, due_at=until, handed_to=to, because=why)
         if is_too_late(delivery, now, post.give_up_after):
             note = f"given up after {post.give_up_after}: {delivery.note or 'it could not be tried'}"
             return ended(delivery, DeliveryState.DEAD, note, now=now)

@@ -73,6 +73,27 @@ async def test_two_channels_that_fell_back_on_each_other_over_a_change_of_config
 
 
 @virtual
+async def test_two_channels_that_fell_back_on_each_other_and_are_both_broken_keep_what_nobody_took(tmp_path, clock):
+    ops, dba, here = three(clock)
+    async with a_spine(tmp_path, CHAIN, clock, change=change_to(clock, ops, dba, here)) as spine:
+        dba.answers = lambda _: a_verdict(Answer.RETRY, after_seconds=3000)
+        await take(spine, of(1))
+        await spine.settle(5)
+    dba.answers = lambda _: BROKEN
+    async with a_spine(tmp_path, LOOP, clock, change=change_to(clock, ops, dba, here)) as spine:
+        await spine.settle(4000)
+        assert spine.deliveries("channel, deliveries.state") == [("ops", "moved"), ("dba", "moved"), ("ops", "waiting")]
+    async with a_spine(tmp_path, CHAIN, clock, change=change_to(clock, ops, dba, here)) as spine:
+        await spine.settle(4000)
+        assert spine.deliveries("channel, deliveries.state, note")[2:] == [
+            ("ops", "waiting", "dba handed it on, and nobody took it: ops is broken: invalid_auth")
+        ]
+        ops.answers = lambda _: SENT
+        await spine.settle(4000)
+        assert spine.deliveries("channel, deliveries.state")[2:] == [("ops", "sent")]
+
+
+@virtual
 async def test_a_message_in_a_fallback_keeps_its_word_why_though_it_is_tried_again(tmp_path, clock):
     ops, dba, here = three(clock)
     dba.answers = lambda _: SENT

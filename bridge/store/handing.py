@@ -4,15 +4,17 @@
 | an event that it is told of anyway                      | is told of it once                              |
 | what is older than news of the alarm that it has        | is not told: it would be out of order           |
 | news of an alarm that is over, without its end          | is told of the end, too                         |
+| what it handed on, and nobody took: a circle            | is not told again: it waits where it is         |
 | all else                                                | is told                                         |
 
 The end is missing where the broken channel is silent at ends: nobody else would ever tell it.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from bridge.alarm import ENDINGS, State
 from bridge.episode import Episode, Given, Phase
@@ -24,48 +26,95 @@ from bridge.store.statements import add_delivery, change_episode, episode_by_id
 from bridge.store.work import Result
 
 NO_EVENT = 0
+HANDED_TO = "handed to "
 NEWS = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT}) | ENDINGS
 OVERTAKES: Mapping[State, frozenset[State]] = {State.ESCALATED: NEWS - {State.REPEAT}}  # that one is never skipped
 
+Calls = Sequence[Any]  # of one event: id, channel, state, note
 
-def hand_over(connection: Connection, result: Result, ids: Ids) -> str:
-    """Give a broken channel's delivery to its fallback; give the fallback where it has new work by that."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """The channel that has new work by a hand-over, and the one that keeps what it wanted to hand over."""
+
+    to: str = ""
+    back: str = ""
+
+
+def hand_over(connection: Connection, result: Result, ids: Ids) -> Handed:
+    """Give a broken channel's delivery to its fallback; a circle of fallbacks in which nobody has it ends here."""
     delivery, to = result.delivery, result.handed_to
-    is_told = _is_told(connection, delivery.event.id, delivery.id, to)
+    calls = _calls(connection, delivery.event.id)
+    if is_circle(calls, delivery, to):
+        note = f"{to} handed it on, and nobody took it: {result.note.removeprefix(handed_to(to)).strip()}"
+        connection.execute(statements.stay, {"id_": delivery.id, "note_": note})
+        return Handed(back=delivery.channel)
     row = connection.execute(episode_by_id, {"id_": delivery.event.episode_id}).first()
     episode = None if row is None else rows.episode_of(row)
     if episode is not None:
         values = rows.episode_row(replace(episode, given=taken_over(episode.given, result)))
         connection.execute(change_episode, {f"{name}_": value for name, value in values.items()})
-    if is_told:
-        return ""
+    if is_told(calls, delivery, to):
+        return Handed()
     if episode is not None and (newer := _newer(connection, delivery, episode, to)) is not None:
         note = f"{to} has newer news of it already: delivery {newer.id}"
         values = {"id_": delivery.id, "state_": DeliveryState.SUPERSEDED.value, "note_": note}
         connection.execute(digest_statements.end, values)
-        return ""
+        return Handed()
+    _add(connection, result, episode, ids)
+    return Handed(to=to)
+
+
+def _add(connection: Connection, result: Result, episode: Episode | None, ids: Ids) -> None:
+    """Let the fallback be told, and of the end as well where that would be missing."""
     taken = _taken_over(result, ids.next())
     connection.execute(add_delivery, rows.delivery_row(taken))
-    ending = NO_EVENT if episode is None else _untold_ending(connection, delivery, episode, to)
+    ending = NO_EVENT if episode is None else _missing_end(connection, result.delivery, episode, taken.channel)
     if ending:
-        event = replace(delivery.event, id=ending)
+        event = replace(taken.event, id=ending)
         connection.execute(add_delivery, rows.delivery_row(replace(taken, id=ids.next(), event=event)))
-    return to
 
 
 def handed_to(channel: str) -> str:
     """Give how the note of a delivery begins that another channel took over."""
-    return f"handed to {channel}:"
+    return f"{HANDED_TO}{channel}:"
 
 
-def _is_told(connection: Connection, event_id: int, delivery_id: int, to: str) -> bool:
-    """Say whether a channel is told of an event anyway, or was by a call of it before this one."""
-    handed = handed_to(to)
-    values = {"event_id_": event_id, "id_": delivery_id, "to": to, "handed": handed, "length": len(handed)}
-    return connection.execute(statements.told_anyway, values).first() is not None
+def is_told(calls: Calls, delivery: Delivery, to: str) -> bool:
+    """Say whether a channel is told of an event anyway: by a call of its own, or one handed over before."""
+    own = [one for one in calls if one.channel == to and one.state not in {DeliveryState.MOVED, DeliveryState.DEAD}]
+    return bool(own) or _was_handed_before(calls, delivery, to)
 
 
-def _newer(connection: Connection, delivery: Delivery, episode: Episode, to: str) -> "Row[tuple[int]] | None":
+def is_circle(calls: Calls, delivery: Delivery, to: str) -> bool:
+    """Say whether a channel was handed an event before and handed it on, until it came back here."""
+    reached: set[str] = set()
+    following = [to] if _was_handed_before(calls, delivery, to) else []
+    while following:
+        name = following.pop()
+        reached.add(name)
+        others = [one for one in calls if one.channel == name and one.id != delivery.id]
+        if any(one.state != DeliveryState.MOVED for one in others):
+            return False
+        following += {_target(one.note) for one in others} - reached
+    return bool(reached)
+
+
+def _was_handed_before(calls: Calls, delivery: Delivery, to: str) -> bool:
+    before = (one for one in calls if one.id < delivery.id and one.state == DeliveryState.MOVED)
+    return any(_target(one.note) == to for one in before)
+
+
+def _target(note: str) -> str:
+    """Give the channel that a delivery was handed to, from its note."""
+    return note.removeprefix(HANDED_TO).partition(":")[0]
+
+
+def _calls(connection: Connection, event_id: int) -> Calls:
+    return connection.execute(statements.calls, {"event_id_": event_id}).all()
+
+
+def _newer(connection: Connection, delivery: Delivery, episode: Episode, to: str) -> Any:
     """Find the news of the alarm by which a channel knows better already."""
     overtakes = OVERTAKES.get(delivery.event.state, NEWS)
     values = {
@@ -78,16 +127,14 @@ def _newer(connection: Connection, delivery: Delivery, episode: Episode, to: str
     return connection.execute(statements.newer_news, values).first()
 
 
-def _untold_ending(connection: Connection, delivery: Delivery, episode: Episode, to: str) -> int:
+def _missing_end(connection: Connection, delivery: Delivery, episode: Episode, to: str) -> int:
     """Find the event that ended an alarm where its news is handed over now, and its end will not be."""
     if episode.phase is Phase.OPEN or delivery.event.state.ends:
         return NO_EVENT
     values = {"episode": episode.id, "event_id_": delivery.event.id}
     ending = int(connection.execute(statements.ending, values).scalar() or NO_EVENT)
-    if not ending:
-        return NO_EVENT
-    follows = {"event_id_": ending, "channels": [delivery.channel, to]}
-    return NO_EVENT if connection.execute(statements.call_of, follows).first() else ending
+    comes = [one for one in _calls(connection, ending) if one.channel in {delivery.channel, to}] if ending else []
+    return ending if all(one.state == DeliveryState.SUPERSEDED for one in comes) else NO_EVENT
 
 
 def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given]:

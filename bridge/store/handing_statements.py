@@ -1,33 +1,26 @@
 """The statements about what another channel takes over, each with a name and a sentence."""
 
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select, text, union_all
+from sqlalchemy import bindparam, func, literal_column, select, text, union_all, update
 
 from bridge.alarm import ENDINGS
 from bridge.store.schema import NEAR, deliveries, episodes, events
-from bridge.store.statements import MOST_CALLS
 
 TELLS = deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "begun", "sent", "digested")])
 NO_TRIGGER = literal_column("events.state") != literal_column("'triggered'")  # as in the index
 HANDED_OVER = text(f"deliveries.id > deliveries.event_id + {NEAR}")  # as in the index
 
-told_anyway = (  # a call of the same event that the fallback was given: its own, or one handed over before
-    select(deliveries.c.id)
-    .where(
-        deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + MOST_CALLS),
-        deliveries.c.event_id == bindparam("event_id_"),
-        or_(
-            and_(
-                deliveries.c.channel == bindparam("to"),
-                deliveries.c.state.not_in([literal_column("'moved'"), literal_column("'dead'")]),
-            ),
-            and_(
-                deliveries.c.id < bindparam("id_"),
-                deliveries.c.state == literal_column("'moved'"),
-                func.substr(deliveries.c.note, 1, bindparam("length")) == bindparam("handed"),
-            ),
-        ),
+calls = union_all(  # all calls of an event: those made with it, and what was handed over
+    *(
+        select(deliveries.c.id, deliveries.c.channel, deliveries.c.state, deliveries.c.note).where(
+            deliveries.c.event_id == bindparam("event_id_"), where
+        )
+        for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), HANDED_OVER)
     )
-    .limit(1)
+)
+stay = (  # it is not handed over after all
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("id_"))
+    .values(state=literal_column("'waiting'"), note=bindparam("note_"))
 )
 mine = select(episodes.c.id).where(episodes.c.key == bindparam("key"), episodes.c.id >= bindparam("episode"))
 later = union_all(  # events of an alarm: those that are no trigger, and the triggers of later episodes
@@ -39,6 +32,7 @@ later = union_all(  # events of an alarm: those that are no trigger, and the tri
     .where(
         episodes.c.key == bindparam("key"),
         episodes.c.id > bindparam("episode"),
+        events.c.id > bindparam("event_id_"),
         events.c.episode_id == episodes.c.id,
         events.c.state == literal_column("'triggered'"),
     ),
@@ -70,14 +64,3 @@ ending = (  # the event that ended an episode last
     .order_by(events.c.id.desc())
     .limit(1)
 )
-call_of = union_all(  # a call of an event in one of some channels, which was not skipped
-    *(
-        select(deliveries.c.id).where(
-            deliveries.c.event_id == bindparam("event_id_"),
-            where,
-            deliveries.c.channel.in_(bindparam("channels", expanding=True)),
-            deliveries.c.state != literal_column("'superseded'"),
-        )
-        for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), HANDED_OVER)
-    )
-).limit(1)

@@ -10,7 +10,7 @@ from bridge.alarm import State
 from bridge.clock import milliseconds, moment
 from bridge.message import DeliveryState, Step
 from bridge.store import digests, rows, statements
-from bridge.store.handing import hand_over
+from bridge.store.handing import Handed, hand_over
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Queue, Queues, Result, Told
@@ -18,8 +18,8 @@ from bridge.store.work import ChannelState, Queue, Queues, Result, Told
 OVER_UNHEARD = "it was over before the channel was mended, which never had its trigger"
 
 
-def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> frozenset[str]:
-    """Write how attempts ended; give the channels that have new work by it."""
+def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> list[Handed]:
+    """Write how attempts ended; give what was handed over by it."""
     writes.finished.run(connection, [_finish_row(one) for result in results for one in (result, *result.also)])
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
@@ -31,7 +31,7 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
             connection.execute(statements.forget_message, values)
         if result.verdict is not None and result.verdict.receipt:
             _write_message(connection, result, ids)
-    return frozenset(filter(None, [hand_over(connection, result, ids) for result in results if result.handed_to]))
+    return [hand_over(connection, result, ids) for result in results if result.handed_to]
 
 
 def _finish_row(result: Result) -> rows.Row:

@@ -48,7 +48,7 @@ class Written:
     jobs: list[Any]  # an exception where one failed
     deliveries: list[Delivery]  # new ones, in order
     moved: frozenset[str]  # channels that took deliveries over
-    returned: frozenset[str] = frozenset()  # channels into whose queues a person put something back
+    returned: frozenset[str] = frozenset()  # channels into whose queues something old was put back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +113,14 @@ class Store(Jobs):
         """Judge and write what waits, within a transaction."""
         self.ids.begin()
         self.writes.begun.run(connection, [{"id_": one} for one in work.begun])
-        moved = write_results(connection, work.results, self.ids, self.writes)
+        handed = write_results(connection, work.results, self.ids, self.writes)
         judgements = self._record(connection, work.callbacks, judge)
         done = [job(connection) for job in work.jobs]
         followed = [judgement for value in done for judgement in followed_by(value)]
         deliveries = [one for judgement in (*judgements, *followed) for one in judgement.deliveries]
         returned = frozenset().union(*(value.returned for value in done if isinstance(value, Done)))
-        return Written(judgements, done, deliveries, moved, returned)
+        moved, back = (frozenset(filter(None, names)) for names in ([h.to for h in handed], [h.back for h in handed]))
+        return Written(judgements, done, deliveries, moved, returned | back)
 
     def _write_one_by_one(self, work: Work, judge: Judge) -> Written:
         """Keep what somebody's data spoiled from spoiling the rest."""
