@@ -18,7 +18,7 @@ from bridge.pace import Window
 from bridge.planning import is_no_news
 from bridge.post import Outbox, Post
 from bridge.retry import is_too_late, next_move
-from bridge.store import Result, StoreError, handed_to
+from bridge.store import Result, StoreError, handed_to, went_round
 
 LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
 MOST_TURNS = 3  # that others may snatch away
@@ -54,8 +54,8 @@ class Poster:
             return await self._concluded(delivery, delivery.step, failed, "")
 
     def stays(self, delivery: Delivery) -> bool:
-        """Say whether a delivery is not for the fallback channel: nobody is told of its own trouble."""
-        return is_about(delivery, self.post.fallback or "")
+        """Say whether a delivery is not for the fallback channel: about its own trouble, or handed on by it before."""
+        return is_about(delivery, self.post.fallback or "") or went_round(delivery)
 
     async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
         """Decide whether a delivery is to be made, and make it."""
@@ -119,7 +119,8 @@ class Poster:
                 return replace(ended(delivery, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
             until = self.condition.state.paused_until
             if self.stays(delivery):
-                return replace(ended(delivery, DeliveryState.WAITING, f"not for {to}", now=now), due_at=until)
+                note = delivery.note if went_round(delivery) else f"not for {to}"
+                return replace(ended(delivery, DeliveryState.WAITING, note, now=now), due_at=until)
             note = f"{handed_to(to)} {post.name} is broken: {why}"
             moved = ended(delivery, DeliveryState.MOVED, note, now=now)
             return replace(moved, due_at=until, handed_to=to, because=why)

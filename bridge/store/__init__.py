@@ -4,7 +4,7 @@
 """
 
 from bridge.store.digests import Merging
-from bridge.store.handing import handed_to
+from bridge.store.handing import handed_to, went_round
 from bridge.store.lower import OVER_UNHEARD
 from bridge.store.reading import PAGE
 from bridge.store.store import Store, Work, Written
@@ -48,4 +48,5 @@ __all__ = [
     "Writer",
     "Written",
     "handed_to",
+    "went_round",
 ]

@@ -27,6 +27,7 @@ from bridge.store.work import Result
 
 NO_EVENT = 0
 HANDED_TO = "handed to "
+WENT_ROUND = " handed it on, and nobody took it:"
 NEWS = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT}) | ENDINGS
 OVERTAKES: Mapping[State, frozenset[State]] = {State.ESCALATED: NEWS - {State.REPEAT}}  # that one is never skipped
 
@@ -46,7 +47,7 @@ def hand_over(connection: Connection, result: Result, ids: Ids) -> Handed:
     delivery, to = result.delivery, result.handed_to
     calls = _calls(connection, delivery.event.id)
     if is_circle(calls, delivery, to):
-        note = f"{to} handed it on, and nobody took it: {result.note.removeprefix(handed_to(to)).strip()}"
+        note = f"{to}{WENT_ROUND} {result.note.removeprefix(handed_to(to)).strip()}"
         connection.execute(statements.stay, {"id_": delivery.id, "note_": note})
         return Handed(back=delivery.channel)
     row = connection.execute(episode_by_id, {"id_": delivery.event.episode_id}).first()
@@ -78,6 +79,11 @@ def _add(connection: Connection, result: Result, episode: Episode | None, ids: I
 def handed_to(channel: str) -> str:
     """Give how the note of a delivery begins that another channel took over."""
     return f"{HANDED_TO}{channel}:"
+
+
+def went_round(delivery: Delivery) -> bool:
+    """Say whether a delivery came back to its channel in a circle of fallbacks: it waits there until that is mended."""
+    return WENT_ROUND in delivery.note
 
 
 def is_told(calls: Calls, delivery: Delivery, to: str) -> bool:
