@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.message import Delivery, Digest
-from bridge.store import ChannelState, Merged, Merging, Queues, Result, StoreUnavailable, Told, Writer
+from bridge.store import ChannelState, Merged, Merging, Queues, Result, StoreUnavailable, Told, Unsure, Writer
 from bridge.store.digests import merge
 
 
@@ -35,6 +35,11 @@ class StoreOutbox:
         """Say whether an episode is over of which the channel never had the trigger; raise StoreUnavailable."""
         over: bool = await self._read(self.store.over_unheard, episode_id, channel)
         return over
+
+    async def unsure(self, delivery_id: int, channel: str) -> Unsure | None:
+        """Say whether an attempt at a delivery may have arrived; raise StoreUnavailable."""
+        unsure: Unsure | None = await self._read(self.store.unsure, delivery_id, channel)
+        return unsure
 
     async def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:
         """Read what a digest tells; raise StoreUnavailable."""

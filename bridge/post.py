@@ -9,7 +9,7 @@ from bridge.alarm import State
 from bridge.channels import Channel
 from bridge.message import Delivery, Digest, Message, Step
 from bridge.pace import Spacing
-from bridge.store import ChannelState, Merged, Merging, Result, Told
+from bridge.store import ChannelState, Merged, Merging, Result, Told, Unsure
 
 
 class Outbox(Protocol):
@@ -25,6 +25,10 @@ class Outbox(Protocol):
 
     async def over_unheard(self, episode_id: int, channel: str) -> bool:
         """Say whether an episode is over of which the channel never had the trigger."""
+        ...
+
+    async def unsure(self, delivery_id: int, channel: str) -> Unsure | None:
+        """Say what is known of the channel, where an attempt at a delivery may have arrived; None where none may."""
         ...
 
     async def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:

@@ -10,10 +10,11 @@ import structlog
 from bridge.aiming import aimed
 from bridge.alarm import State
 from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended, is_about, over_unheard
+from bridge.channels import Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.merging import together, told_with
-from bridge.message import Answer, Delivery, DeliveryState, Step, Verdict
+from bridge.message import Answer, Call, Delivery, DeliveryState, Step, Verdict
 from bridge.pace import Window
 from bridge.planning import is_no_news
 from bridge.post import Outbox, Post
@@ -22,6 +23,7 @@ from bridge.store import Result, StoreError, handed_to, went_round
 
 LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
 MOST_TURNS = 3  # that others may snatch away
+ARRIVED = "it had arrived before: found by its metadata"
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
 
 log = structlog.get_logger()
@@ -86,13 +88,32 @@ class Poster:
             held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
             return replace(held, due_at=now + timedelta(seconds=seconds))
         message = post.render(replace(telling, step=step, brief=aim.is_answer))
+        call = call_of(telling, step, aim.receipt, message, now)
+        if verdict := await self._arrived(delivery, call):
+            return await self._concluded(delivery, step, verdict, message.text)
         if not post.idempotent:
             await self.outbox.begin(delivery.id)
-        verdict = await post.channel.post(call_of(telling, step, aim.receipt, message, now))
+        verdict = await post.channel.post(call)
         result = await self._concluded(delivery, step, verdict, message.text)
         if others and result.state is DeliveryState.SENT:
             return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
         return result
+
+    async def _arrived(self, delivery: Delivery, call: Call) -> Verdict | None:
+        """Look whether an attempt without an answer arrived, where the channel can; a change is made again anyway."""
+        channel = self.post.channel
+        if not delivery.attempts or call.step is Step.UPDATE or not isinstance(channel, Searched):
+            return None
+        unsure = await self.outbox.unsure(delivery.id, self.post.name)
+        if unsure is None:
+            return None
+        finding = await channel.find(call, delivery.replayed_at or delivery.event.created_at, unsure.beside)
+        log.info(
+            "looked for a message without an answer", channel=self.post.name, delivery=delivery.id, said=finding.said
+        )
+        if not finding.is_found:
+            return None
+        return Verdict(answer=Answer.SENT, said=ARRIVED, receipt=finding.receipt, calls=0)
 
     async def _turn(self, step: Step) -> float:
         """Wait for the turn of a step that has a limit of its own; give the seconds that are too many to wait."""

@@ -47,6 +47,7 @@ async def test_slack_takes_a_marked_message_and_names_workspace_and_bot(tmp_path
                 "  workspace Example (https://example.slack.com/), bot alarm-bridge\n"
                 "  scopes: chat:write is there\n"
                 "  whether the bot is in #ops was not checked: Slack is asked by id alone (C0123456789), and this is a name\n"
+                "  a message whose answer is lost is posted again: channels:history, which nothing else needs, is missing\n"
                 "  taken: a message of the state triggered, marked as a test; the answer was: 200 ok\n"
             ),
             "",
@@ -75,6 +76,21 @@ async def test_what_cannot_be_checked_for_want_of_a_scope_is_said(tmp_path, scop
         slack.scopes = scopes
         code, out, _ = await tried(tmp_path, "ops", api=slack.api_url, channel=OPS)
         assert (code, out.splitlines()[3]) == (0, f"  {said}")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "said"),
+    [
+        (["chat:write", "groups:history"], "looked for before it is posted again (groups:history)"),
+        (["chat:write", "channels:history", "groups:history"], "looked for before it is posted again (channels:history, groups:history)"),
+        (["chat:write"], "posted again: channels:history, which nothing else needs, is missing"),
+    ],
+)  # fmt: skip
+async def test_it_is_said_whether_a_message_without_an_answer_can_be_looked_for(tmp_path, scopes, said):
+    async with serve_slack() as slack:
+        slack.scopes = scopes
+        _, out, _ = await tried(tmp_path, "ops", api=slack.api_url)
+        assert out.splitlines()[4] == f"  a message whose answer is lost is {said}"
 
 
 async def test_a_token_that_slack_does_not_know_is_said_with_the_next_step_and_nothing_is_posted(tmp_path):

@@ -269,6 +269,109 @@ async def test_a_post_whose_answer_was_lost_is_told_again_rather_than_lost(tmp_p
         assert [answer for (answer,) in spine.rows("SELECT answer FROM attempts ORDER BY id")] == ["ambiguous", "sent"]
 
 
+MAY_READ = ["chat:write", "channels:history"]
+
+
+@pytest.mark.parametrize("more", [0, 250], ids=["on the first page", "below many others"])
+@virtual
+async def test_a_post_whose_answer_was_lost_is_found_by_its_metadata_and_not_made_again(more, tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))  # its answer tells the channel's id
+        await spine.settle(5)
+        slack.next.append(Trouble(fails="drop", takes=True))
+        await take(spine, of(2))
+        await spine.settle(0.5)
+        for number in range(more):
+            slack._keep(OPS, {"text": f"somebody else's {number}"})
+        await spine.settle(10)
+        assert methods(slack)[:2] == ["post", "post"]
+        assert [call.method for call in slack.calls[2:]] == ["conversations.history"] * (2 if more else 1)
+        assert len(slack.top_level) == 2 + more
+        assert spine.rows("SELECT answer, said FROM attempts ORDER BY id")[2:] == [
+            ("sent", "it had arrived before: found by its metadata")
+        ]
+        await take(spine, recovery(2))
+        await spine.settle(10)
+        assert slack.top_level[1].edits  # it is the alarm's message
+        assert len(slack.replies(slack.top_level[1].ts)) == 1
+
+
+@virtual
+async def test_an_answer_in_the_thread_that_was_begun_before_a_crash_is_found_there(tmp_path, clock):
+    async with serve_slack(clock=clock.monotonic) as slack:
+        slack.scopes = MAY_READ
+        text = CONFIG % (TOKEN, slack.api_url, "ops")
+        async with a_spine(tmp_path, text, clock) as spine:
+            await take(spine, of())
+            await spine.settle(5)
+            slack.next += [Trouble(), Trouble(fails="hang", takes=True)]
+            await take(spine, recovery())
+            await spine.settle(5)
+            assert states(spine) == ["sent", "sent", "begun"]
+            await crash(spine)
+        async with a_spine(tmp_path, text, clock) as spine:
+            await spine.settle(10)
+            assert states(spine) == ["sent", "sent", "sent"]
+        assert [call.method for call in slack.calls[3:]] == ["conversations.replies"]
+        assert len(slack.replies(slack.top_level[0].ts)) == 1
+
+
+@virtual
+async def test_what_was_begun_and_never_arrived_is_made_when_it_is_not_found(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))
+        await spine.settle(5)
+        slack.next.append(Trouble(fails="drop"))
+        await take(spine, of(2))
+        await spine.settle(10)
+        assert [call.method for call in slack.calls[1:]] == [
+            "chat.postMessage", "conversations.history", "chat.postMessage",
+        ]  # fmt: skip
+        assert len(slack.top_level) == 2
+
+
+@virtual
+async def test_a_token_that_may_not_read_is_asked_once(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        await take(spine, of(1))
+        await spine.settle(5)
+        for number in (2, 3):
+            slack.next.append(Trouble(fails="drop", takes=True))
+            await take(spine, of(number))
+            await spine.settle(10)
+        assert [call.answer for call in slack.calls if call.method == "conversations.history"] == ["missing_scope"]
+        assert len(slack.top_level) == 5
+        said = "200 missing_scope; needed channels:history; provided chat:write"
+        assert [line["said"] for line in spine.logged("looked for a message without an answer")] == [said, said]
+
+
+@virtual
+async def test_without_the_channels_id_nothing_is_looked_for(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        slack.next.append(Trouble(fails="drop", takes=True))
+        await take(spine, of())
+        await spine.settle(10)
+        assert methods(slack) == ["post", "post"]
+        (line,) = spine.logged("looked for a message without an answer")
+        assert line["said"] == "the channel's id is not known yet"
+
+
+@virtual
+async def test_a_change_without_an_answer_is_made_again_without_looking(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of())
+        await spine.settle(5)
+        slack.next.append(Trouble(fails="drop", takes=True))
+        await take(spine, of(session="b", durationTime=600))
+        await spine.settle(10)
+        assert methods(slack) == ["post", "update", "update"]
+        assert len(slack.top_level) == 1
+
+
 @virtual
 async def test_a_slack_that_says_429_pauses_for_as_long_as_it_says(tmp_path, clock):
     async with a_slack(tmp_path, clock) as (slack, spine):

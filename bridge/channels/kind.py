@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 import aiohttp
 
 from bridge.channels.http import HttpSettings
-from bridge.message import Call, Step, Verdict
+from bridge.message import Call, Receipt, Step, Verdict
 from bridge.settings import ChannelSettings
 
 
@@ -25,6 +25,27 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What came of looking for a message whose answer never came."""
+
+    said: str  # what was found, or why nothing was
+    is_found: bool = False
+    receipt: Receipt | None = None
+
+
+@runtime_checkable
+class Searched(Protocol):
+    """A channel in which a message can be looked for by its delivery's id."""
+
+    async def find(self, call: Call, since: datetime, beside: Receipt | None) -> Finding:
+        """Look for what a call posted, if it did; raise nothing but CancelledError.
+
+        `beside` is the newest message that is known in the channel.
+        """
         ...
 
 

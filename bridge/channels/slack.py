@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
@@ -17,13 +18,14 @@ from yarl import URL
 
 from bridge.channels.answers import FAILURES
 from bridge.channels.http import HttpSettings, Writing, parse_url
-from bridge.channels.kind import Kind, Tools
+from bridge.channels.kind import Finding, Kind, Tools
 from bridge.channels.line import Line, unusable
 from bridge.channels.slack_answers import judge_wordless, taken, without_fault, words
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
+from bridge.channels.slack_search import UNREADABLE, Search
 from bridge.channels.slack_webhook import arguments_of, not_slack
 from bridge.clock import EPOCH
-from bridge.message import Answer, Call, Message, Step, Verdict
+from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
 from bridge.settings import DigestOver, OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
 
 POST = "chat.postMessage"
@@ -32,8 +34,6 @@ ASK = "auth.test"
 ASKING = Call(step=Step.POST, message=Message(text="", plain=""), delivery_id="", sent_at=EPOCH)  # as it is judged
 UPDATES_A_SECOND = 50 / 60  # tier 3 of Slack's limits
 UPDATABLE = ("text", "blocks", "attachments", "metadata")  # what chat.update takes of a message's arguments
-# What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
-UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
 SILENT = logging.CRITICAL + 1  # slack-sdk's debug lines hold messages, headers and the proxy's password
 
 
@@ -96,6 +96,7 @@ class Slack:
         self._settings = settings
         self._line = Line(settings, tools)
         self._client: AsyncWebClient | None = None
+        self._search = Search(settings.channel)
 
     async def post(self, call: Call) -> Verdict:
         """Make the call's step and judge the answer."""
@@ -107,6 +108,15 @@ class Slack:
             said = self._line.clean(f"{second.said}; without what Slack refused: {verdict.said}")
             verdict = replace(second, said=said, calls=2)
         return verdict
+
+    async def find(self, call: Call, since: datetime, beside: Receipt | None) -> Finding:
+        """Look for what a call posted, where the token's scopes allow it."""
+        try:
+            client = self._open()
+        except ValueError as error:
+            return Finding(said=str(error))
+        finding = await self._search.find(client, call, since, beside)
+        return replace(finding, said=self._line.clean(finding.said))
 
     async def ask(self) -> Verdict:
         """Ask whether the token is taken, without posting; of the channel that says nothing."""

@@ -8,10 +8,12 @@ from slack_sdk.errors import SlackApiError
 from bridge.channels.answers import FAILURES
 from bridge.channels.kind import Introduction, Tools
 from bridge.channels.line import Line
-from bridge.channels.slack import UNREADABLE, SlackSettings, open_client
+from bridge.channels.slack import SlackSettings, open_client
+from bridge.channels.slack_search import UNREADABLE
 
 NEEDED = "chat:write"
 TO_LOOK = {"C": "channels:read", "G": "groups:read"}  # by the first letter of a conversation's id
+TO_FIND = frozenset({"channels:history", "groups:history"})  # in public channels, in private ones
 
 
 async def introduce(settings: SlackSettings, tools: Tools) -> Introduction:
@@ -22,7 +24,7 @@ async def introduce(settings: SlackSettings, tools: Tools) -> Introduction:
         answer = await client.api_call("auth.test")
         scopes = _scopes(answer.headers)
         lines = [_who(answer.data if isinstance(answer.data, Mapping) else {}), _may_write(scopes)]
-        lines.append(await _membership(client, settings.channel, scopes))
+        lines += [await _membership(client, settings.channel, scopes), _may_find(scopes)]
         return Introduction(lines=tuple(line.clean(text) for text in lines if text))
     except SlackApiError as error:
         code = error.response.get("error") if isinstance(error.response.data, Mapping) else ""
@@ -57,6 +59,15 @@ def _may_write(scopes: frozenset[str] | None) -> str:
     if NEEDED not in scopes:
         return f"scopes: {NEEDED} is missing: add it under OAuth & Permissions and install the app again"
     return f"scopes: {NEEDED} is there"
+
+
+def _may_find(scopes: frozenset[str] | None) -> str:
+    """Say what becomes of a message whose answer is lost."""
+    if scopes is None:
+        return ""
+    if found := sorted(scopes & TO_FIND):
+        return f"a message whose answer is lost is looked for before it is posted again ({', '.join(found)})"
+    return "a message whose answer is lost is posted again: channels:history, which nothing else needs, is missing"
 
 
 async def _membership(client: Any, channel: str, scopes: frozenset[str] | None) -> str:

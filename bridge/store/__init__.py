@@ -21,6 +21,7 @@ from bridge.store.work import (
     StoreError,
     StoreUnavailable,
     Told,
+    Unsure,
 )
 from bridge.store.writer import WAIT_SECONDS, Overloaded, Writer
 
@@ -44,6 +45,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "Told",
+    "Unsure",
     "Work",
     "Writer",
     "Written",

@@ -13,7 +13,7 @@ from bridge.store import digests, rows, statements
 from bridge.store.handing import Handed, hand_over
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
-from bridge.store.work import ChannelState, Queue, Queues, Result, Told
+from bridge.store.work import ChannelState, Queue, Queues, Result, Told, Unsure
 
 OVER_UNHEARD = "it was over before the channel was mended, which never had its trigger"
 
@@ -109,6 +109,14 @@ def read_over_unheard(connection: Connection, episode_id: int, channel: str) -> 
     """Say whether an episode is over of which a channel never had the trigger."""
     values = {"episode_id": episode_id, "channel": channel, "over": OVER_UNHEARD}
     return connection.execute(statements.over_unheard, values).first() is not None
+
+
+def read_unsure(connection: Connection, delivery_id: int, channel: str) -> Unsure | None:
+    """Say whether an attempt at a delivery may have arrived."""
+    if connection.execute(statements.ambiguous_attempt, {"delivery_id": delivery_id}).first() is None:
+        return None
+    receipt = connection.execute(statements.newest_receipt, {"channel": channel}).scalar()
+    return Unsure(beside=json.loads(receipt) if receipt else None)
 
 
 def write_channel(connection: Connection, state: ChannelState) -> None:

@@ -9,8 +9,8 @@ from bridge.clock import moment
 from bridge.message import Delivery, Digest
 from bridge.store import rows, statements
 from bridge.store.digests import an_episode, read_digest
-from bridge.store.lower import read_channel_states, read_message, read_over_unheard, read_queues
-from bridge.store.work import ChannelState, Queues, Told
+from bridge.store.lower import read_channel_states, read_message, read_over_unheard, read_queues, read_unsure
+from bridge.store.work import ChannelState, Queues, Told, Unsure
 
 PAGE = 200  # deliveries read at once
 
@@ -36,6 +36,11 @@ class Reads:
         """Say whether an episode is over of which a channel never had the trigger."""
         with self._reading.connect() as connection:
             return read_over_unheard(connection, episode_id, channel)
+
+    def unsure(self, delivery_id: int, channel: str) -> Unsure | None:
+        """Say whether an attempt at a delivery may have arrived."""
+        with self._reading.connect() as connection:
+            return read_unsure(connection, delivery_id, channel)
 
     def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:
         """Read what a digest tells."""

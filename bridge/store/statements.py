@@ -157,6 +157,21 @@ over_unheard = (  # an episode that is over, and of which a channel has not even
     )
     .limit(1)
 )
+ambiguous_attempt = (  # of a delivery: it may have arrived
+    select(attempts.c.id)
+    .where(
+        attempts.c.delivery_id == bindparam("delivery_id"),
+        attempts.c.answer != literal_column("'sent'"),
+        attempts.c.answer == literal_column("'ambiguous'"),
+    )
+    .limit(1)
+)
+newest_receipt = (  # in a channel
+    select(messages.c.receipt)
+    .where(messages.c.channel == bindparam("channel"), messages.c.receipt != literal_column("'{}'"))
+    .order_by(messages.c.id.desc())
+    .limit(1)
+)
 episode_by_id = select(episodes).where(episodes.c.id == bindparam("id_"))
 channel_states = select(channels)
 forget_channel = delete(channels).where(channels.c.name == bindparam("name_"))

@@ -137,6 +137,13 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unsure:
+    """An attempt at a delivery may have arrived; `beside` is the newest message that is known in its channel."""
+
+    beside: Receipt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
     """What a look at all that waits for a channel came to."""
 

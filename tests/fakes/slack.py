@@ -123,6 +123,7 @@ class FakeSlack:
         self.tokens = {token}
         self.scopes = ["chat:write"]
         self.port = 0
+        self.epoch = 1_700_000_000  # of the messages' ts
         self._clock, self._paced = clock, paced
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._numbers = itertools.count(1)
@@ -185,6 +186,10 @@ class FakeSlack:
                     raise RefusedError("missing_scope")
                 found = self._channel(arguments.get("channel"), by_name=False)
                 return {"channel": {"id": found.id, "name": found.name, "is_member": True}}
+            case "conversations.history":
+                return self._history(arguments)
+            case "conversations.replies":
+                return self._history(arguments, str(arguments.get("ts")))
             case _:
                 raise RefusedError("unknown_method")
 
@@ -224,6 +229,32 @@ class FakeSlack:
         message.content = _content(arguments)
         return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": message.content}
 
+    def _history(self, arguments: dict[str, Any], parent: str = "") -> dict[str, Any]:
+        """Give a page of what stands in a channel, the newest first, or in a thread, the oldest first."""
+        if "channels:history" not in self.scopes:
+            raise ScopeError("channels:history", self.scopes)
+        rules.check_arguments(arguments, rules.HISTORY_ARGUMENTS | ({"ts"} if parent else set()))
+        channel = self._channel(arguments.get("channel"), by_name=False)
+        if parent and self.find(channel.id, parent) is None:
+            raise RefusedError("thread_not_found")
+        shown = [one for one in self.messages if one.channel == channel.id and self._is_in(one, parent)]
+        later = [one for one in shown if float(one.ts) > float(arguments.get("oldest", 0))]
+        if not parent:
+            later.reverse()
+        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit", 100))
+        page, more = later[start : start + limit], start + limit < len(later)
+        is_whole = arguments.get("include_all_metadata") in {"true", "1", True}
+        return {
+            "messages": [_as_read(one, is_whole=is_whole) for one in page],
+            "has_more": more,
+            "response_metadata": {"next_cursor": str(start + limit) if more else ""},
+        }
+
+    def _is_in(self, message: Posted, parent: str) -> bool:
+        if parent:
+            return parent in {message.ts, message.thread_ts}
+        return message.thread_ts is None or message.broadcast
+
     def _channel(self, wanted: Any, *, by_name: bool) -> Conversation:
         found = self.channels.get(str(wanted))
         if found is None and by_name:
@@ -254,7 +285,7 @@ class FakeSlack:
     def _keep(
         self, channel: str, arguments: dict[str, Any], *, thread_ts: str | None = None, broadcast: bool = False
     ) -> Posted:
-        ts = f"1700000000.{next(self._numbers):06d}"
+        ts = f"{self.epoch}.{next(self._numbers):06d}"
         posted = Posted(
             channel=channel, ts=ts, author=BOT, content=_content(arguments), thread_ts=thread_ts, broadcast=broadcast
         )
@@ -327,6 +358,21 @@ class FakeSlack:
         return web.json_response({})
 
 
+class ScopeError(RefusedError):
+    """The token may not do that."""
+
+    def __init__(self, needed: str, provided: list[str]) -> None:
+        super().__init__("missing_scope")
+        self.needed, self.provided = needed, ",".join(provided)
+
+
+def _as_read(message: Posted, *, is_whole: bool) -> dict[str, Any]:
+    """Give a message as it is read back: its metadata only to who asks for it."""
+    content = {name: value for name, value in message.content.items() if name != "metadata" or is_whole}
+    thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
+    return {"type": "message", "ts": message.ts, "bot_id": BOT, **thread, **content}
+
+
 class LimitedError(RefusedError):
     """Too fast."""
 
@@ -341,6 +387,8 @@ def _said(done: dict[str, Any] | RefusedError) -> web.Response:
         return web.json_response(
             {"ok": False, "error": done.code}, status=429, headers={"Retry-After": str(done.seconds)}
         )
+    if isinstance(done, ScopeError):
+        return web.json_response({"ok": False, "error": done.code, "needed": done.needed, "provided": done.provided})
     if isinstance(done, RefusedError):
         added = {"response_metadata": {"messages": list(done.messages)}} if done.messages else {}
         return web.json_response({"ok": False, "error": done.code, **added})

@@ -27,6 +27,7 @@ CONTENT = {
 }
 POST_ARGUMENTS = CONTENT | {"mrkdwn", "username", "icon_emoji", "icon_url", "thread_ts", "unfurl_links", "unfurl_media"}
 UPDATE_ARGUMENTS = CONTENT | {"ts", "file_ids"}
+HISTORY_ARGUMENTS = {"channel", "cursor", "include_all_metadata", "inclusive", "latest", "limit", "oldest"}
 BOOLEANS = {"link_names", "reply_broadcast", "mrkdwn", "unfurl_links", "unfurl_media", "as_user"}
 
 Complaints = Iterator[str]

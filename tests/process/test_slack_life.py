@@ -1,11 +1,14 @@
 """The whole life of an alarm on a strict Slack, through real slack-sdk, also across a SIGKILL between its steps."""
 
+import time
+
 from tests.fakes.slack import OPS, TOKEN, Trouble, serve_slack
 from tests.process.running import until
 from tests.process.telling import callback
 
 HEARD_AND_SILENT = Trouble(fails="hang", takes=True)  # Slack has the message, and the bridge never hears so
 POST, UPDATE = "chat.postMessage", "chat.update"
+HISTORY, REPLIES = "conversations.history", "conversations.replies"
 TITLE = "MemoryUtilization · 10.0.0.1 (ins-00000001)"
 VALUE = "95 % (threshold &gt; 90 %)"
 WHAT = ["*Region*\nGuangzhou (gz)", "*Policy*\nprod-memory (policy-process)", "*Product*\nCVM"]
@@ -88,11 +91,12 @@ async def test_a_kill_between_the_steps_of_a_life_repeats_what_was_begun_once_an
         assert await called(slack, 6) == [POST, POST, UPDATE, UPDATE, UPDATE, POST]
         await bridge.kill()
         bridge = await runner.serve(ops(slack))
-        assert await called(slack, 7) == [POST, POST, UPDATE, UPDATE, UPDATE, POST, POST]
+        assert await called(slack, 8) == [POST, POST, UPDATE, UPDATE, UPDATE, POST, REPLIES, POST]
         await bridge.idle()
         assert await bridge.terminate() == 0
 
-    assert len(slack.calls) == 7
+    assert [call.answer for call in slack.calls if call.method == REPLIES] == ["missing_scope"]
+    assert len(slack.calls) == 8
     orphan, message = slack.top_level
     assert shown(orphan.content) == TRIGGERED
     assert orphan.edits == []
@@ -101,3 +105,29 @@ async def test_a_kill_between_the_steps_of_a_life_repeats_what_was_begun_once_an
     assert [shown(reply.content) for reply in slack.replies(message.ts)] == [ANSWERED, ANSWERED]
     begun = [line for line in bridge.logged("attempt") if line["verdict"] == "ambiguous"]
     assert [line["said"] for line in begun] == ["the bridge stopped before an answer came"]
+
+
+async def test_what_a_kill_left_without_an_answer_is_found_by_a_token_that_may_read_and_not_repeated(runner):
+    async with serve_slack() as slack:
+        slack.epoch = int(time.time())
+        slack.scopes.append("channels:history")
+        content = {"channels": {"ops": {**ops(slack)["channels"]["ops"], "channel": OPS}}}
+        bridge = await runner.serve(content)
+        slack.next.append(HEARD_AND_SILENT)
+        await bridge.accept(callback())
+        await called(slack, 1)
+        await bridge.kill()
+        bridge = await runner.serve(content)
+        assert await called(slack, 2) == [POST, HISTORY]
+        await bridge.idle()
+
+        slack.next += [Trouble(), HEARD_AND_SILENT]
+        await bridge.accept(callback(over=True))
+        await called(slack, 4)
+        await bridge.kill()
+        bridge = await runner.serve(content)
+        assert await called(slack, 5) == [POST, HISTORY, UPDATE, POST, REPLIES]
+        await bridge.idle()
+        assert await bridge.terminate() == 0
+    (message,) = slack.top_level
+    assert [shown(reply.content) for reply in slack.replies(message.ts)] == [ANSWERED[:1]]

@@ -76,6 +76,9 @@ class Chat:
             is_broken = self._world.times()[0] < self.broken_until
             line.write(200, JSON, json.dumps({"ok": False, "error": "invalid_auth"} if is_broken else {"ok": True}))
             return
+        if "conversations." in target:
+            line.write(200, JSON, json.dumps(self._standing()))
+            return
         request = self._read(target, headers, json.loads(body))
         await asyncio.sleep(self._world.latency())
         request.fared, request.wait = self._fate(request)
@@ -89,6 +92,18 @@ class Chat:
             line.hang_up()
         else:
             line.write(*self._words(request))
+
+    def _standing(self) -> dict[str, Any]:
+        """Give what stands there, to a token that may read it: that of every other run."""
+        if self._world.scenario.seed % 2:
+            return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
+        mine = [one for one in self._world.history.requests if one.channel == self.name and one.fared in KEPT]
+        messages = [
+            {"ts": one.ts, "metadata": {"event_type": "alarm_bridge", "event_payload": {"delivery_id": one.delivery}}}
+            for one in mine
+            if one.ts in self.messages and one.step != "update"
+        ]
+        return {"ok": True, "messages": messages[::-1]}
 
     def _read(self, target: str, headers: dict[str, str], said: dict[str, Any]) -> Request:
         step, members = "post", ()

@@ -1,0 +1,100 @@
+"""Looking for a message whose answer never came: by the delivery's id, which stands in its metadata.
+
+It takes a scope that nothing else needs (channels:history, in private channels groups:history). Without
+it Slack says so once, and is not asked again.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bridge.channels.answers import FAILURES
+from bridge.channels.kind import Finding
+from bridge.channels.slack_answers import words
+from bridge.message import Call, Receipt, Step
+
+HISTORY, REPLIES = "conversations.history", "conversations.replies"
+MOST_PAGES = 5
+PAGE = 200  # messages
+EARLIER = timedelta(minutes=5)  # than our own clock says: Slack's may differ
+ID = re.compile(r"[CGD][A-Z0-9]{8,}")
+# What will not change while the token is the same.
+FORBIDDEN = frozenset({"missing_scope", "not_allowed_token_type", "no_permission", "unknown_method"})
+# What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
+UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
+
+
+class Search:
+    """Looks for messages in one Slack channel."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._forbidden = ""  # what Slack said when it was asked for the first time
+
+    async def find(self, client: AsyncWebClient, call: Call, since: datetime, beside: Receipt | None) -> Finding:
+        """Look for the message of a call; `beside` is another one in the same channel, whose id it tells."""
+        if self._forbidden:
+            return Finding(said=self._forbidden)
+        room = call.receipt["channel"] if call.receipt else self._room(beside)
+        if not room:
+            return Finding(said="the channel's id is not known yet")
+        asked = {"channel": room, "oldest": f"{(since - EARLIER).timestamp():.6f}", "limit": PAGE}
+        if call.receipt and call.step is not Step.POST:
+            asked["ts"] = call.receipt["ts"]
+        try:
+            return await self._looked(client, call, asked)
+        except SlackApiError as error:
+            return self._refused(error.response)
+        except (*UNREADABLE, *FAILURES) as error:
+            return Finding(said=f"no answer: {type(error).__name__}")
+
+    def _room(self, beside: Receipt | None) -> str:
+        """Give the channel's id: Slack takes no name here."""
+        if ID.fullmatch(self._channel):
+            return self._channel
+        return beside["channel"] if beside else ""
+
+    async def _looked(self, client: AsyncWebClient, call: Call, asked: Mapping[str, Any]) -> Finding:
+        method, cursor = REPLIES if "ts" in asked else HISTORY, ""
+        for _ in range(MOST_PAGES):
+            more = {"cursor": cursor} if cursor else {}
+            answer = await client.api_call(method, data={**asked, **more, "include_all_metadata": "true"})
+            for message in _messages(answer.data):
+                if _delivery_of(message) == call.delivery_id and isinstance(message.get("ts"), str):
+                    receipt = {"channel": asked["channel"], "ts": message["ts"]}
+                    return Finding(said="found", is_found=True, receipt=receipt if call.step is Step.POST else None)
+            cursor = _cursor(answer.data)
+            if not cursor:
+                return Finding(said="not there")
+        return Finding(said=f"not among the {MOST_PAGES * PAGE} newest")
+
+    def _refused(self, response: Any) -> Finding:
+        status = getattr(response, "status_code", None) or response.status
+        data = getattr(response, "data", None)
+        said = words(status, data) if isinstance(data, Mapping) else f"{status} without a word of Slack's"
+        if isinstance(data, Mapping) and data.get("error") in FORBIDDEN:
+            self._forbidden = said
+        return Finding(said=said)
+
+
+def _messages(data: Any) -> Iterator[Mapping[str, Any]]:
+    messages = data.get("messages")
+    return (one for one in messages if isinstance(one, Mapping)) if isinstance(messages, list) else iter(())
+
+
+def _delivery_of(message: Mapping[str, Any]) -> str:
+    """Give the delivery that a message's metadata names; empty where it is none of the bridge's."""
+    metadata = message.get("metadata")
+    if not isinstance(metadata, Mapping) or metadata.get("event_type") != "alarm_bridge":
+        return ""
+    payload = metadata.get("event_payload")
+    return str(payload.get("delivery_id", "")) if isinstance(payload, Mapping) else ""
+
+
+def _cursor(data: Any) -> str:
+    metadata = data.get("response_metadata")
+    return str(metadata.get("next_cursor") or "") if isinstance(metadata, Mapping) else ""
