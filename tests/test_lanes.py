@@ -1,6 +1,7 @@
 """The order of one channel's deliveries: an independent model against random sequences."""
 
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 from hypothesis import given, settings
@@ -28,6 +29,46 @@ def test_the_oldest_goes_first_and_one_of_each_alarm_at_a_time():
     assert not lanes.is_under_way("a")
     assert lanes.take(START).id == 2
     assert len(lanes) == 4
+
+
+def test_what_waits_behind_one_under_way_is_given_and_can_be_forgotten():
+    lanes: Any = Lanes()
+    for number, key in enumerate("aab", 1):
+        lanes.add(a_delivery(number, key=key), START)
+    first = lanes.take(START)
+    (second,) = lanes.behind(first)
+    assert second.id == 2
+    lanes.drop([second])
+    assert (2 in lanes, len(lanes), lanes.behind(first)) == (False, 2, [])
+
+
+def test_one_that_comes_back_to_life_while_a_younger_one_is_under_way_goes_before_it_the_next_time():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(2, key="a"), START)
+    younger = lanes.take(START)
+    lanes.add(a_delivery(1, key="a"), START)
+    lanes.hold(younger, START)
+    assert lanes.take(START).id == 1
+
+
+def test_what_is_held_can_be_let_go_before_its_time_but_for_what_is_to_stay():
+    lanes: Any = Lanes()
+    for number, key in enumerate("aabc", 1):
+        lanes.add(a_delivery(number, key=key, due_at=at(10 * number)), START)
+    lanes.release(lambda delivery: delivery.event.key == "b")
+    assert [lanes.take(START).id, lanes.take(START).id, lanes.take(START)] == [1, 4, None]
+    assert lanes.next_due() == at(30)
+    assert lanes.take(at(30)).id == 3
+
+
+def test_the_next_could_be_taken_when_the_spacing_allows_it_or_when_what_is_held_is_due():
+    lanes: Any = Lanes()
+    assert lanes.seconds_to_next(START, 1.0) == inf
+    lanes.add(a_delivery(1, key="a", due_at=at(5)), START)
+    assert lanes.seconds_to_next(START, 1.0) == 5
+    lanes.add(a_delivery(2, key="b"), START)
+    assert lanes.seconds_to_next(START, 1.0) == 1
+    assert lanes.seconds_to_next(START, 9.0) == 5
 
 
 def test_what_is_held_holds_its_alarm_and_no_other():

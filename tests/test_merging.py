@@ -28,6 +28,9 @@ def test_of_waiting_updates_of_one_message_the_newest_stands():
     first, second, newest, answer = lane((REPEAT, UPDATE), (REPEAT, UPDATE), (RECOVERED, UPDATE), (RECOVERED, THREAD))
     assert newer_update(first, [second, newest, answer]) == newest
     assert newer_update(newest, [answer]) is None
+    assert newer_update(first, [second]) == second
+    (closed,) = lane((State.CLOSED, UPDATE))
+    assert newer_update(newest, [closed]) == closed
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import types
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,57 @@ def test_new_ones_are_taken_as_they_were_written_without_a_look_at_the_disk():
     assert queue.offer(new)
     assert not queue.more
     assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3, 4]
+
+
+def read_through(disk, **more):
+    """Give a queue that has read all that is on disk."""
+    queue: Any = Queue(disk.read, Still(), **more)  # type: ignore[arg-type]
+    while disk.step(queue):
+        pass
+    return queue
+
+
+def test_what_a_page_had_that_was_read_meanwhile_is_not_taken_twice():
+    disk: Any = Disk()
+    new = disk.write(2, by_hand=True)
+    queue = read_through(disk)
+    assert queue.offer(new)
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2]
+
+
+@pytest.mark.parametrize("limit", ["MOST_LOADED", "MOST_KEPT"])
+def test_new_ones_stay_on_disk_while_as_many_as_may_be_are_in_memory(limit, monkeypatch):
+    monkeypatch.setattr(module, limit, 3)
+    disk: Any = Disk()
+    queue = read_through(disk)
+    assert queue.offer(disk.write(2, by_hand=True))
+    assert queue.offer(disk.write(1, by_hand=True))
+    assert not queue.offer(disk.write(1, by_hand=True))
+    assert queue.more
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3]
+
+
+def test_what_is_urgent_goes_first_in_the_queue_too():
+    disk: Any = Disk()
+    disk.write(2, by_hand=True)
+    queue = read_through(disk, urgent=lambda delivery: delivery.id == 2)
+    assert [one for _ in range(9) for one in taken(queue)] == [2, 1]
+
+
+def test_a_queue_begins_with_nothing_put_back_and_nothing_that_must_wait():
+    queue: Any = Queue(Disk().read, Still())  # type: ignore[arg-type]
+    assert (queue.more, queue.stale, queue.upto, queue.beyond) == (True, False, None, False)
+
+
+def test_news_must_wait_for_the_next_look_in_a_storm_alone():
+    queue: Any = Queue(Disk().read, Still())  # type: ignore[arg-type]
+    queue.more = False
+    queue.news()
+    assert (queue.more, queue.beyond) == (True, False)
+    queue.reset(3)
+    queue.more = False
+    queue.news()
+    assert (queue.more, queue.beyond) == (True, True)
 
 
 def test_one_whose_body_is_on_disk_is_read_from_there_with_all_behind_it():

@@ -46,10 +46,11 @@ PARTS = (
     Part(modules=("merging",), tests=("merging", "delivery_merging")),
     Part(modules=("digesting",), tests=("digesting",)),
     Part(modules=("planning",), tests=("planning",)),
+    Part(modules=("pulse",), tests=("pulse",)),
+    Part(modules=("lanes", "queue"), tests=("lanes", "queue")),
     # The delivery half.
-    Part(modules=("lanes", "queue"), tests=("lanes", "queue", "delivery_order")),
-    Part(modules=("condition", "probing"), tests=("condition", "delivery_broken", "delivery_probing")),
+    Part(modules=("condition", "probing", "pardon"), tests=("condition", "delivery_broken", "delivery_probing")),
     Part(modules=("storm",), tests=("storm",)),
-    Part(modules=("delivery", "posting", "aiming", "attempt", "settling", "pulse"), tests=DELIVERY),
+    Part(modules=("delivery", "posting", "aiming", "attempt", "settling"), tests=DELIVERY),
     Part(modules=("store/lower", "store/digests"), tests=(*DELIVERY, "storm", "writer", "requests")),
 )
