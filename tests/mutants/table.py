@@ -7,6 +7,7 @@ DELIVERY = (
     "delivery",
     "delivery_broken",
     "delivery_fallbacks",
+    "delivery_handing",
     "delivery_merging",
     "delivery_order",
     "delivery_pace",
@@ -48,9 +49,10 @@ PARTS = (
     Part(modules=("planning",), tests=("planning",)),
     Part(modules=("pulse",), tests=("pulse",)),
     Part(modules=("lanes", "queue"), tests=("lanes", "queue")),
+    Part(modules=("aiming", "attempt", "settling"), tests=("aiming", "attempt", "settling")),
     # The delivery half.
     Part(modules=("condition", "probing", "pardon"), tests=("condition", "delivery_broken", "delivery_probing")),
     Part(modules=("storm",), tests=("storm",)),
-    Part(modules=("delivery", "posting", "aiming", "attempt", "settling"), tests=DELIVERY),
-    Part(modules=("store/lower", "store/digests"), tests=(*DELIVERY, "storm", "writer", "requests")),
+    Part(modules=("delivery", "posting"), tests=DELIVERY),
+    Part(modules=("store/lower", "store/handing", "store/digests"), tests=(*DELIVERY, "storm", "writer", "requests")),
 )
