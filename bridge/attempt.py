@@ -39,6 +39,7 @@ def call_of(delivery: Delivery, step: Step, receipt: Receipt | None, message: Me
         state=delivery.event.state,
         event_id=str(delivery.event.id),
         episode_id=str(delivery.event.episode_id),
+        before=delivery.before,
     )
 
 

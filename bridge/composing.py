@@ -83,6 +83,7 @@ def telling_for(delivery: Delivery, channel: ChannelView, route: RouteView, now:
         step=delivery.step,
         brief=delivery.brief,
         together=delivery.together,
+        before=delivery.before,
         instead_of=delivery.instead_of,
     )
 

@@ -9,7 +9,10 @@ from bridge.alarm import Alarm, State
 from bridge.episode import Event
 from bridge.record import record
 
-Receipt = Mapping[str, str]  # what a platform says of a message it took; only its channel's file reads it
+Receipt = Mapping[
+    str, str
+]  # what a platform says of a message it took; only its channel's file reads it, but for BEFORE
+BEFORE = "before"  # of a receipt: the address of the alarm's message before
 
 
 class Step(StrEnum):
@@ -53,6 +56,7 @@ class Delivery:
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
     brief: bool = False  # it answers its own alarm's message, which says the rest
+    before: str = ""  # the address of the message before, of an alarm that comes again
     digest: "Digest | None" = None  # what a digest tells, read when it is sent
 
 
@@ -101,6 +105,7 @@ class Call:
     event_id: str = ""
     episode_id: str = ""
     state: State | None = None  # what is told, for a channel that shows it by itself
+    before: str = ""  # the address of the alarm's message before this one, to be kept with the receipt
 
 
 class Answer(StrEnum):

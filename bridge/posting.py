@@ -7,14 +7,14 @@ from random import Random
 
 import structlog
 
-from bridge.aiming import aimed
+from bridge.aiming import Aim, aimed
 from bridge.alarm import State
 from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended, is_about, over_unheard
-from bridge.channels import Searched
+from bridge.channels import Linked, Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.merging import together, told_with
-from bridge.message import Answer, Call, Delivery, DeliveryState, Step, Verdict
+from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Step, Verdict
 from bridge.pace import Window
 from bridge.planning import is_no_news
 from bridge.post import Outbox, Post
@@ -87,7 +87,9 @@ class Poster:
         if seconds := await self._turn(step):
             held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
             return replace(held, due_at=now + timedelta(seconds=seconds))
-        message = post.render(replace(telling, step=step, brief=aim.is_answer))
+        before = await self._before(delivery, aim)
+        telling = replace(telling, step=step, brief=aim.is_answer, before=before)
+        message = post.render(telling)
         call = call_of(telling, step, aim.receipt, message, now)
         if verdict := await self._arrived(delivery, call):
             return await self._concluded(delivery, step, verdict, message.text)
@@ -98,6 +100,16 @@ class Poster:
         if others and result.state is DeliveryState.SENT:
             return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
         return result
+
+    async def _before(self, delivery: Delivery, aim: Aim) -> str:
+        """Give the address of the message before, of an alarm that comes again: asked once, and kept."""
+        if aim.receipt is not None:
+            return aim.receipt.get(BEFORE, "")
+        event, channel = delivery.event, self.post.channel
+        if not event.again or event.state is not State.TRIGGERED or not isinstance(channel, Linked):
+            return ""
+        told = await self.outbox.message(event.episode_id, self.post.name)
+        return await channel.link(told.receipt) if told else ""
 
     async def _arrived(self, delivery: Delivery, call: Call) -> Verdict | None:
         """Look whether an attempt without an answer arrived, where the channel can; a change is made again anyway."""

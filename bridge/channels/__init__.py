@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.channels import slack, slack_identity, slack_webhook, terminal, webhook
 from bridge.channels.http import HttpSettings, open_session
-from bridge.channels.kind import Channel, Finding, Introduction, Kind, Searched, Tools
+from bridge.channels.kind import Channel, Finding, Introduction, Kind, Linked, Searched, Tools
 from bridge.channels.mark import mark_of
 
 KINDS: dict[str, Kind] = {
@@ -25,6 +25,7 @@ __all__ = [
     "HttpSettings",
     "Introduction",
     "Kind",
+    "Linked",
     "Searched",
     "Tools",
     "mark_of",

@@ -49,6 +49,15 @@ class Searched(Protocol):
         ...
 
 
+@runtime_checkable
+class Linked(Protocol):
+    """A channel whose messages have an address."""
+
+    async def link(self, receipt: Receipt) -> str:
+        """Give the address of a message, empty where it has none; raise nothing but CancelledError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a channel is given of the world.

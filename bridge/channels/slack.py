@@ -22,7 +22,7 @@ from bridge.channels.kind import Finding, Kind, Tools
 from bridge.channels.line import Line, unusable
 from bridge.channels.slack_answers import judge_wordless, taken, without_fault, words
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
-from bridge.channels.slack_search import UNREADABLE, Search
+from bridge.channels.slack_search import UNREADABLE, Search, permalink
 from bridge.channels.slack_webhook import arguments_of, not_slack
 from bridge.clock import EPOCH
 from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
@@ -118,6 +118,13 @@ class Slack:
         finding = await self._search.find(client, call, since, beside)
         return replace(finding, said=self._line.clean(finding.said))
 
+    async def link(self, receipt: Receipt) -> str:
+        """Give the address of a message."""
+        try:
+            return await permalink(self._open(), receipt)
+        except ValueError:
+            return ""
+
     async def ask(self) -> Verdict:
         """Ask whether the token is taken, without posting; of the channel that says nothing."""
         return (await self._made(ASK, {}, ASKING))[0]
@@ -139,7 +146,7 @@ class Slack:
         except FAILURES as error:
             verdict = self._line.failed(error, may_have_arrived=writing.begun)
         else:
-            verdict = taken(answer.data, call.step)
+            verdict = taken(answer.data, call)
         return replace(verdict, said=self._line.clean(verdict.said)), refusal
 
     def wire(self, call: Call) -> Mapping[str, Any]:

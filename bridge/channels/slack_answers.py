@@ -7,15 +7,21 @@ from typing import Any
 from bridge.channels.answers import judge_status
 from bridge.channels.mending import mended
 from bridge.channels.slack_webhook import not_slack
-from bridge.message import Answer, Call, Receipt, Step, Verdict
+from bridge.message import BEFORE, Answer, Call, Receipt, Step, Verdict
 
 
-def taken(data: Any, step: Step) -> Verdict:
+def taken(data: Any, call: Call) -> Verdict:
     """Judge a yes, and keep where the message stands."""
     receipt: Receipt | None = None
-    if step in {Step.POST, Step.UPDATE} and isinstance(data.get("ts"), str) and isinstance(data.get("channel"), str):
-        receipt = {"channel": data["channel"], "ts": data["ts"]}
+    is_kept = call.step in {Step.POST, Step.UPDATE}
+    if is_kept and isinstance(data.get("ts"), str) and isinstance(data.get("channel"), str):
+        receipt = receipt_of(data["channel"], data["ts"], call)
     return Verdict(answer=Answer.SENT, said=words(200, data), status=200, receipt=receipt)
+
+
+def receipt_of(channel: str, ts: str, call: Call) -> Receipt:
+    """Give where a message stands."""
+    return {"channel": channel, "ts": ts, **({BEFORE: call.before} if call.before else {})}
 
 
 def words(status: int, data: Mapping[str, Any]) -> str:

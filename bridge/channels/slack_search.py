@@ -14,9 +14,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.channels.answers import FAILURES
 from bridge.channels.kind import Finding
-from bridge.channels.slack_answers import words
+from bridge.channels.slack_answers import receipt_of, words
 from bridge.message import Call, Receipt, Step
 
+PERMALINK = "chat.getPermalink"
 HISTORY, REPLIES = "conversations.history", "conversations.replies"
 MOST_PAGES = 5
 PAGE = 200  # messages
@@ -65,7 +66,7 @@ class Search:
             answer = await client.api_call(method, data={**asked, **more, "include_all_metadata": "true"})
             for message in _messages(answer.data):
                 if _delivery_of(message) == call.delivery_id and isinstance(message.get("ts"), str):
-                    receipt = {"channel": asked["channel"], "ts": message["ts"]}
+                    receipt = receipt_of(asked["channel"], message["ts"], call)
                     return Finding(said="found", is_found=True, receipt=receipt if call.step is Step.POST else None)
             cursor = _cursor(answer.data)
             if not cursor:
@@ -79,6 +80,17 @@ class Search:
         if isinstance(data, Mapping) and data.get("error") in FORBIDDEN:
             self._forbidden = said
         return Finding(said=said)
+
+
+async def permalink(client: AsyncWebClient, receipt: Receipt) -> str:
+    """Ask for the address of a message, which takes no scope; empty where Slack gives none."""
+    try:
+        asked = {"channel": receipt["channel"], "message_ts": receipt["ts"]}
+        answer = await client.api_call(PERMALINK, data=asked)
+        address = answer.data.get("permalink") if isinstance(answer.data, Mapping) else None
+    except (SlackApiError, *UNREADABLE, *FAILURES):
+        return ""
+    return address if isinstance(address, str) and address.startswith(("https://", "http://")) else ""
 
 
 def _messages(data: Any) -> Iterator[Mapping[str, Any]]:

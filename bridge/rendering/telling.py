@@ -62,6 +62,7 @@ class Telling:
     step: Step = Step.POST
     brief: bool = False  # it answers its own alarm's message, which says the rest
     together: bool = False  # it tells a trigger and its recovery at once
+    before: str = ""  # the address of the alarm's message before, where it comes again
     digest: Summary | None = None
     instead_of: str = ""  # the broken channel that should have been told, and why: "ops: invalid_auth"
 

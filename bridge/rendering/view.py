@@ -183,6 +183,11 @@ class AlarmView:
         return self._telling.together
 
     @property
+    def last_message(self) -> str:
+        """The address of its message before, where it comes again."""
+        return self._telling.before
+
+    @property
     def successor(self) -> str:
         """The short id of the episode that replaced this one."""
         return short_id(self._event.successor) if self._event.successor else ""

@@ -186,12 +186,8 @@ class FakeSlack:
                     raise RefusedError("missing_scope")
                 found = self._channel(arguments.get("channel"), by_name=False)
                 return {"channel": {"id": found.id, "name": found.name, "is_member": True}}
-            case "conversations.history":
-                return self._history(arguments)
-            case "conversations.replies":
-                return self._history(arguments, str(arguments.get("ts")))
             case _:
-                raise RefusedError("unknown_method")
+                return self._read(method, arguments)
 
     def _check_token(self, request: web.Request) -> None:
         header = request.headers.get("Authorization", "")
@@ -229,6 +225,17 @@ class FakeSlack:
         message.content = _content(arguments)
         return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": message.content}
 
+    def _read(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        match method:
+            case "chat.getPermalink":
+                return self._permalink(arguments)
+            case "conversations.history":
+                return self._history(arguments)
+            case "conversations.replies":
+                return self._history(arguments, str(arguments.get("ts")))
+            case _:
+                raise RefusedError("unknown_method")
+
     def _history(self, arguments: dict[str, Any], parent: str = "") -> dict[str, Any]:
         """Give a page of what stands in a channel, the newest first, or in a thread, the oldest first."""
         if "channels:history" not in self.scopes:
@@ -249,6 +256,14 @@ class FakeSlack:
             "has_more": more,
             "response_metadata": {"next_cursor": str(start + limit) if more else ""},
         }
+
+    def _permalink(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        rules.check_arguments(arguments, {"channel", "message_ts"})
+        channel = self._channel(arguments.get("channel"), by_name=False)
+        if (message := self.find(channel.id, str(arguments.get("message_ts")))) is None:
+            raise RefusedError("message_not_found")
+        place = f"https://example.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
+        return {"channel": channel.id, "permalink": place}
 
     def _is_in(self, message: Posted, parent: str) -> bool:
         if parent:

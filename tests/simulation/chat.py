@@ -76,6 +76,9 @@ class Chat:
             is_broken = self._world.times()[0] < self.broken_until
             line.write(200, JSON, json.dumps({"ok": False, "error": "invalid_auth"} if is_broken else {"ok": True}))
             return
+        if target.endswith("getPermalink"):
+            line.write(200, JSON, json.dumps({"ok": False, "error": "message_not_found"}))
+            return
         if "conversations." in target:
             line.write(200, JSON, json.dumps(self._standing()))
             return
