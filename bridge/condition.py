@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import structlog
 
+from bridge.channels.answers import MAX_WAIT_SECONDS
 from bridge.clock import EPOCH, Clock
 from bridge.message import Answer, Delivery, Verdict
 from bridge.metrics import Metrics
@@ -16,6 +17,8 @@ from bridge.store import ChannelState
 from bridge.trouble import Reporter, Silent, Trouble
 
 MOST_PARDONED = 1000  # dead letters of one alarm that are remembered
+LONGEST = timedelta(seconds=MAX_WAIT_SECONDS)  # of a pause, by the platform's word
+DRIFT_SECONDS = 1.0  # between the wall clock and the monotonic one, before the wall clock was set back
 MOST_FAILURES = 10  # in a row, before a machine's channel pauses as a whole
 
 log = structlog.get_logger()
@@ -37,7 +40,8 @@ class Condition:
         reporter: Reporter | None = None,
     ) -> None:
         """Take `pauses_at`, the failures in a row at which the channel pauses as a whole."""
-        self.state = state
+        self.state = state = no_longer_than_asked(state, clock.now())
+        self._over_at = clock.monotonic() + (state.paused_until - clock.now()).total_seconds()
         self._fallback = fallback
         self._reporter = reporter or Silent()
         self._keep = keep
@@ -70,10 +74,12 @@ class Condition:
         return self.state.mended_at is not None and moment <= self.state.mended_at
 
     def pause_seconds(self) -> float:
-        """Give how long it still pauses; 0 or less where it does not."""
+        """Give how long it still pauses, 0 or less where it does not; a clock that is set back prolongs nothing."""
         if self.state.paused_until is EPOCH:
             return 0.0
-        return (self.state.paused_until - self._clock.now()).total_seconds()
+        by_the_wall = (self.state.paused_until - self._clock.now()).total_seconds()
+        left = self._over_at - self._clock.monotonic()
+        return left if by_the_wall > left + DRIFT_SECONDS else by_the_wall
 
     def strikes(self, delivery: Delivery, verdict: Verdict) -> int:
         """Count the alarms in a row that got a verdict which may break the channel; a broken one needs no more."""
@@ -134,11 +140,16 @@ class Condition:
     async def _pause(self, seconds: float, reason: str, *, counts: bool = True) -> None:
         """Wait as a whole, no less long than others asked for; a broken channel is broken until it takes something."""
         before = self.state
-        until = self._clock.now() + timedelta(seconds=seconds) if seconds else EPOCH
         failures = before.failures + 1 if counts and not self.is_broken else before.failures
         reason = before.reason if self.is_broken else reason
-        self.state = replace(before, paused_until=max(until, before.paused_until), failures=failures, reason=reason)
+        until = self._until(max(seconds, self.pause_seconds()))
+        self.state = replace(before, paused_until=until, failures=failures, reason=reason)
         await self._keep(self.state)
+
+    def _until(self, seconds: float) -> datetime:
+        """Begin a pause; give when it is over."""
+        self._over_at = self._clock.monotonic() + seconds
+        return self._clock.now() + timedelta(seconds=seconds) if seconds > 0 else EPOCH
 
     async def _break(self, reason: str) -> None:
         """Take nothing more until somebody mends the channel; try it now and then."""
@@ -146,12 +157,11 @@ class Condition:
             return  # it was under way when the channel broke: that is no further trial
         failures = self.state.failures + 1 if self.is_broken else 1
         seconds = probe_seconds(failures)
-        now = self._clock.now()
         self.state = replace(
             self.state,
-            paused_until=now + timedelta(seconds=seconds),
+            paused_until=self._until(seconds),
             failures=failures,
-            broken_since=self.state.broken_since or now,
+            broken_since=self.state.broken_since or self._clock.now(),
             reason=reason,
         )
         self._say()
@@ -165,6 +175,11 @@ class Condition:
             self._reporter.trouble(Trouble.CHANNEL_BROKEN, self.state.name, self.state.reason)
         else:
             self._reporter.over(Trouble.CHANNEL_BROKEN, self.state.name)
+
+
+def no_longer_than_asked(state: ChannelState, now: datetime) -> ChannelState:
+    """Shorten a pause from before that nobody can have asked for: the wall clock was set back since."""
+    return replace(state, paused_until=min(state.paused_until, now + LONGEST)) if state.paused_until > now else state
 
 
 def restored(name: str, mark: str, state: ChannelState | None) -> ChannelState:

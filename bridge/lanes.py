@@ -151,7 +151,7 @@ class Lanes:
         return len(self._first) + len(self._fresh) + len(self._again)
 
     def _put(self, delivery: Delivery, now: datetime) -> None:
-        if delivery.due_at > now:
+        if delivery.due_at > now and delivery.due_at > delivery.event.created_at:  # else the wall clock was set back
             heapq.heappush(self._held, (delivery.due_at, delivery.id, delivery.event.key))
         else:
             self._make_ready(delivery)

@@ -150,7 +150,7 @@ class Poster:
             if delivery.event.state is State.DIGEST:
                 note = f"what it would have told goes to {to}: {post.name} is broken"
                 return replace(ended(delivery, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
-            until = self.condition.state.paused_until
+            until = now + timedelta(seconds=self.condition.pause_seconds())
             if self.stays(delivery):
                 note = delivery.note if went_round(delivery) else f"not for {to}"
                 return replace(ended(delivery, DeliveryState.WAITING, note, now=now), due_at=until)

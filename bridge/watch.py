@@ -66,7 +66,7 @@ class Watch:
 
     def _channel(self, worker: Worker) -> Mapping[str, Any]:
         state = worker.condition.state
-        waits = (state.paused_until - self.clock.now()).total_seconds()
+        waits = worker.condition.pause_seconds()
         return {
             "status": "broken" if state.broken_since else "paused" if waits > 0 else "ok",
             "reason": state.reason,

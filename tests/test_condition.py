@@ -21,13 +21,20 @@ class Still(SystemClock):
     """A clock that stands until it is moved."""
 
     def __init__(self):
-        self.time = START
+        self.time, self.elapsed = START, 0.0
 
     def now(self):
         return self.time
 
+    def monotonic(self):
+        return self.elapsed
+
     def forward(self, seconds):
         self.time += timedelta(seconds=seconds)
+        self.elapsed += seconds
+
+    def set_back(self, hours):
+        self.time -= timedelta(hours=hours)
 
 
 class Steady(Random):
@@ -231,3 +238,20 @@ async def test_a_channel_that_was_broken_under_other_settings_is_mended_by_the_f
     await ops.hear(Answer.SENT)
     assert not ops.is_broken
     assert ops.kept == [ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=ops.clock.now())]
+
+
+@pytest.mark.parametrize("answer", [Answer.RETRY, Answer.BROKEN])
+async def test_a_clock_that_is_set_back_prolongs_no_pause(answer):
+    ops = Subject()
+    seconds = await ops.hear(answer)
+    ops.clock.set_back(hours=8)
+    assert ops.condition.pause_seconds() == seconds
+    ops.clock.forward(seconds)
+    assert ops.condition.pause_seconds() == 0
+    again = await ops.hear(answer, attempts=1)
+    assert ops.kept[-1].paused_until == ops.clock.now() + timedelta(seconds=again)
+
+
+async def test_a_pause_from_before_is_no_longer_than_a_platform_is_believed():
+    state = ChannelState(name="ops", paused_until=START + timedelta(days=400), mark="mark", reason="429")
+    assert Subject(state=state).condition.pause_seconds() == timedelta(days=1).total_seconds()

@@ -182,3 +182,9 @@ def test_a_broken_channel_is_tried_with_the_oldest_though_another_is_urgent():
     for number, key in enumerate("ab", 1):
         lanes.add(a_delivery(number, key=key), START)
     assert lanes.take(START, oldest=True).id == 1
+
+
+def test_what_was_never_tried_is_due_whatever_became_of_the_clock_since():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, created_at=at(8 * 3600)), START)
+    assert lanes.take(START).id == 1
