@@ -54,5 +54,8 @@ PARTS = (
     Part(modules=("condition", "probing", "pardon"), tests=("condition", "delivery_broken", "delivery_probing")),
     Part(modules=("storm",), tests=("storm",)),
     Part(modules=("delivery", "posting"), tests=DELIVERY),
-    Part(modules=("store/lower", "store/handing", "store/digests"), tests=(*DELIVERY, "storm", "writer", "requests")),
+    Part(
+        modules=("store/lower", "store/handing", "store/digests"),
+        tests=("handing", *DELIVERY, "storm", "writer", "requests"),
+    ),
 )

@@ -1,0 +1,136 @@
+"""Who has an alarm after a broken channel handed over its news, and when it may hand over at all."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+import pytest
+
+from bridge.alarm import State
+from bridge.attempt import ended
+from bridge.episode import Given
+from bridge.message import DeliveryState
+from bridge.store.handing import is_circle, is_told, taken_over, went_round
+from tests.fakes.deliveries import a_delivery
+from tests.fakes.virtual import START
+
+WAITING, SENT, MOVED, DEAD = DeliveryState.WAITING, DeliveryState.SENT, DeliveryState.MOVED, DeliveryState.DEAD
+OPS, DBA, HELP = Given(channel="ops", route="cvm"), Given(channel="dba", route="db"), Given(channel="help")
+LATER = START + timedelta(hours=1)
+
+
+class Call(NamedTuple):
+    """A call of one event, as the store knows it."""
+
+    id: int
+    channel: str
+    state: DeliveryState
+    note: str = ""
+
+
+def handed(*given, state=State.TRIGGERED, **event):
+    """Give who has an episode, in order, after `ops` handed an event of it to `dba`."""
+    delivery = a_delivery(state_told=state, route="cvm")
+    delivery = replace(delivery, event=replace(delivery.event, **event))
+    result = replace(ended(delivery, MOVED, "", now=START), handed_to="dba")
+    return [*taken_over({one.channel: one for one in given}, result).values()]
+
+
+def test_who_takes_over_the_trigger_has_the_alarm_in_place_of_the_broken_channel():
+    assert handed(OPS, HELP) == [HELP, Given(channel="dba", route="cvm", instead_of="ops")]
+
+
+def test_who_takes_over_a_recovery_whose_trigger_was_never_heard_has_it_so_as_well():
+    assert handed(OPS, state=State.RECOVERED, unheard=True) == [Given(channel="dba", route="cvm", instead_of="ops")]
+
+
+@pytest.mark.parametrize("state", [State.REPEAT, State.ESCALATED, State.RECOVERED])
+def test_a_channel_that_had_the_trigger_keeps_the_alarm(state):
+    assert handed(OPS, state=state) == [OPS, Given(channel="dba", route="cvm")]
+
+
+def test_a_channel_that_never_had_the_alarm_does_not_get_it_by_a_later_event():
+    assert handed(OPS, replace(HELP, instead_of="ops"), state=State.REPEAT) == [
+        replace(HELP, instead_of="ops"),
+        Given(channel="dba", route="cvm", instead_of="ops"),
+    ]
+
+
+def test_who_takes_over_from_a_fallback_takes_over_from_all_before_it():
+    assert handed(replace(OPS, instead_of="help,far")) == [
+        Given(channel="dba", route="cvm", instead_of="help,far,ops"),
+    ]
+
+
+def test_who_has_the_alarm_already_keeps_its_route():
+    assert handed(OPS, DBA) == [replace(DBA, instead_of="ops")]
+    assert handed(OPS, DBA, state=State.REPEAT) == [OPS, DBA]
+    assert handed(OPS, replace(DBA, instead_of="far,ops")) == [replace(DBA, instead_of="far,ops")]
+
+
+def test_the_time_of_the_last_repeat_goes_with_the_alarm_and_the_later_one_counts():
+    early, late = replace(OPS, repeated_at=START), replace(DBA, repeated_at=LATER)
+    assert handed(early) == [Given(channel="dba", route="cvm", repeated_at=START, instead_of="ops")]
+    assert handed(early, late)[0].repeated_at == LATER
+    assert handed(replace(OPS, repeated_at=LATER), replace(DBA, repeated_at=START))[0].repeated_at == LATER
+    assert handed(early, DBA)[0].repeated_at == START
+    assert handed(OPS, late)[0].repeated_at == LATER
+
+
+DELIVERY = a_delivery(5)
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        ([Call(5, "ops", WAITING)], False),
+        ([Call(5, "ops", WAITING), Call(6, "dba", WAITING)], True),
+        ([Call(4, "dba", SENT)], True),
+        ([Call(4, "dba", MOVED, "handed to far: dba is broken: 401")], False),
+        ([Call(4, "dba", DEAD)], False),
+        ([Call(4, "ops", MOVED, "handed to dba: ops is broken: 401")], True),
+        ([Call(4, "ops", MOVED, "handed to far: ops is broken: 401")], False),
+        ([Call(4, "ops", WAITING, "handed to dba: ops is broken: 401")], False),
+        ([Call(5, "ops", MOVED, "handed to dba: ops is broken: 401")], False),
+        ([Call(6, "ops", MOVED, "handed to dba: ops is broken: 401")], False),
+    ],
+    ids=[
+        "by nothing",
+        "by its own that waits",
+        "by its own that was sent",
+        "by none: it handed on its own",
+        "by none: its own is a dead letter",
+        "by a step that was handed over before",
+        "by none: that went elsewhere",
+        "by none: that was not handed over",
+        "by none: that is this one",
+        "by none: that comes later",
+    ],
+)
+def test_a_fallback_is_told_of_an_event_anyway(calls, expected):
+    assert is_told(calls, DELIVERY, "dba") is expected
+
+
+ROUND = [Call(3, "ops", MOVED, "handed to dba: ops is broken"), Call(4, "dba", MOVED, "handed to ops: dba is broken")]
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        ([Call(5, "ops", WAITING)], False),
+        ([*ROUND, Call(5, "ops", WAITING)], True),
+        ([*ROUND[:1], Call(4, "dba", WAITING), Call(5, "ops", WAITING)], False),
+        ([*ROUND[:1], Call(4, "dba", MOVED, "handed to far: x"), Call(6, "far", SENT)], False),
+        ([*ROUND[:1], Call(4, "dba", MOVED, "handed to far: x"), Call(6, "far", MOVED, "handed to ops: x")], True),
+        ([*ROUND[1:], Call(5, "ops", WAITING)], False),
+    ],
+    ids=["first", "round", "the fallback has it", "the next has it", "round by three", "not handed from here before"],
+)
+def test_a_circle_is_where_nobody_took_what_was_handed_on(calls, expected):
+    assert is_circle(calls, DELIVERY, "dba") is expected
+
+
+def test_what_came_round_says_so_in_its_note():
+    came_back = a_delivery(note="dba handed it on, and nobody took it: ops is broken: 401")
+    assert went_round(came_back)
+    assert not went_round(a_delivery(note="handed to dba: ops is broken: 401"))
