@@ -74,6 +74,11 @@ def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime)
     )
 
 
+def dissolved(digest: Delivery, note: str, *, now: datetime) -> Result:
+    """Give the result of a digest that is not to be told: what it would have told waits again."""
+    return replace(ended(digest, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
+
+
 def over_unheard(delivery: Delivery, behind: Iterable[Delivery], *, now: datetime) -> Result:
     """Give the result of what a mended channel need not hear, with all that waits behind it of the same episode."""
     also = tuple(

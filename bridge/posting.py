@@ -9,7 +9,7 @@ import structlog
 
 from bridge.aiming import Aim, aimed
 from bridge.alarm import State
-from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, ended, is_about, over_unheard
+from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, dissolved, ended, is_about, over_unheard
 from bridge.channels import Linked, Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
@@ -148,8 +148,7 @@ class Poster:
         if self.condition.hands_over:
             to, why = post.fallback or "", self.condition.state.reason
             if delivery.event.state is State.DIGEST:
-                note = f"what it would have told goes to {to}: {post.name} is broken"
-                return replace(ended(delivery, DeliveryState.SUPERSEDED, note, now=now), dissolves=True)
+                return dissolved(delivery, f"what it would have told goes to {to}: {post.name} is broken", now=now)
             until = now + timedelta(seconds=self.condition.pause_seconds())
             if self.stays(delivery):
                 note = delivery.note if went_round(delivery) else f"not for {to}"
@@ -157,6 +156,8 @@ class Poster:
             note = f"{handed_to(to)} {post.name} is broken: {why}"
             moved = ended(delivery, DeliveryState.MOVED, note, now=now)
             return replace(moved, due_at=until, handed_to=to, because=why)
+        if delivery.event.state is State.DIGEST and not post.chat:  # its channel was of another type
+            return dissolved(delivery, f"{post.name} gets each event by itself", now=now)
         if is_too_late(delivery, now, post.give_up_after):
             note = f"given up after {post.give_up_after}: {delivery.note or 'it could not be tried'}"
             return ended(delivery, DeliveryState.DEAD, note, now=now)

@@ -9,11 +9,13 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from sqlalchemy import Executable
+from sqlalchemy.dialects import sqlite
 
 from bridge.intake import Intake
 from bridge.lifecycle import Row
 from bridge.message import Answer, DeliveryState, Verdict
-from bridge.store import Result, StoreUnavailable
+from bridge.store import Result, StoreUnavailable, asking, carrying, digest_statements, requests, statements
 from bridge.store.rows import clean
 from bridge.store.statements import MOST_KNOWN
 from tests.fakes.spine import a_body, a_spine
@@ -312,3 +314,11 @@ async def test_of_an_alarm_with_very_many_episodes_the_newest_are_known(tmp_path
         assert [one.number for one in known] == list(range(1001 - MOST_KNOWN + 1, 1002))
         assert (await spine.take(a_body(sessionId="new", alarmStatus="-"))).outcome == "triggered"
         assert (await spine.take(a_body(sessionId="again", alarmStatus="-"))).outcome == "duplicate"
+
+
+@pytest.mark.parametrize("module", [asking, carrying, digest_statements, requests, statements])
+def test_every_statement_can_be_written_out_for_the_database(module):
+    found = [statement for statement in vars(module).values() if isinstance(statement, Executable)]
+    assert found
+    for statement in found:
+        assert str(statement.compile(dialect=sqlite.dialect()))  # type: ignore[attr-defined]  # every one has it

@@ -200,6 +200,25 @@ async def test_what_a_digest_would_have_told_goes_to_the_fallback_when_the_chann
 
 
 @virtual
+async def test_a_digest_that_waits_when_its_channel_breaks_is_told_by_the_fallback_alarm_by_alarm(tmp_path, clock):
+    """One that was made already: its token is revoked while it collects."""
+    async with a_storm(tmp_path, clock, more=", fallback: hook") as (slack, spine):
+        slack.next.append(LATER)
+        await take(spine, *(of(number) for number in range(15)), *(over(number) for number in range(10)))
+        await take(spine, *(of(number) for number in range(15, 30)))
+        await spine.settle(32)
+        assert spine.rows("SELECT count(*) FROM deliveries WHERE state = 'digested'")[0][0] > 29
+        slack.tokens.clear()
+        await spine.settle(120)
+        told = {found for one in slack.messages for found in re.findall(r"ins-\d+", str(one.content))}
+        assert told == {f"ins-{number}" for number in range(30)}
+        assert spine.rows("SELECT DISTINCT deliveries.state FROM deliveries WHERE channel = 'ops'") == [
+            ("moved",), ("superseded",)
+        ]  # fmt: skip
+        assert spine.rows("SELECT count(*) FROM deliveries WHERE state IN ('waiting', 'begun')") == [(0,)]
+
+
+@virtual
 async def test_the_chat_is_at_ease_again_and_says_when_digesting_began_and_ended(tmp_path, clock):
     async with a_storm(tmp_path, clock) as (slack, spine):
         await take(spine, *(of(number) for number in range(30)))
@@ -226,6 +245,24 @@ async def test_digesting_is_over_when_the_config_wants_no_digests_any_more(tmp_p
         await spine.renew(text % ", digest_over: 0")
         await spine.settle(60)
         assert spine.troubles.lasting == []
+
+
+@virtual
+async def test_a_machine_gets_each_event_though_its_channel_was_a_chat_when_they_became_a_digest(tmp_path, clock):
+    async with a_storm(tmp_path, clock) as (slack, spine):
+        slack.next.append(LATER)
+        await take(spine, *(of(number) for number in range(30)))
+        await take(spine, *(over(number) for number in range(10)))
+        await spine.settle(32)
+        ops = f'ops: {{type: slack, token: {TOKEN}, channel: "#ops", api_url: "{slack.api_url}"}}'
+        text = CONFIG % (TOKEN, slack.api_url, "", slack.hook_url)
+        await spine.renew(text.replace(ops, "ops: {type: terminal}"))
+        await spine.settle(60)
+        told = [line.split(" · ") for line in spine.out.getvalue().splitlines() if "MemoryUtilization" in line]
+        assert sorted({(words[0], words[2]) for words in told}) == sorted(
+            [("▲ Triggered", f"ins-{number}") for number in range(30)]
+            + [("✔ Recovered", f"ins-{number}") for number in range(10)]
+        )
 
 
 @virtual

@@ -66,7 +66,7 @@ renew = (  # it tells of something new
 )
 dissolve = (  # what it would tell of waits again
     update(deliveries)
-    .where(OF_DIGEST)
+    .where(deliveries.c.digest == bindparam("digest_"), DIGESTED)
     .values(state=literal_column("'waiting'"), digest=None, note=literal_column("''"))
 )
 

@@ -186,4 +186,4 @@ def an_episode(connection: Connection, event_id: int) -> int:
 
 def dissolve(connection: Connection, event_id: int) -> None:
     """Let what a digest would tell of wait again."""
-    connection.execute(statements.dissolve, {"digest": event_id})
+    connection.execute(statements.dissolve, {"digest_": event_id})
