@@ -74,16 +74,9 @@ def plan(crowd: Crowd, *, digest_over: int, urgent: Urgent, budget: int) -> Plan
     late = tuple(one.id for lane in lanes.values() for one in lane if one.is_late and one.id not in superseded)
     ended = superseded.keys() | set(late)
     left = {key: [one for one in lane if one.id not in ended] for key, lane in lanes.items()}
-    events = {one.event_id for lane in left.values() for one in lane}
-    is_storm = TOLD_BY_NOTHING in crowd.digests or len(events) > digest_over
+    is_storm = TOLD_BY_NOTHING in crowd.digests or _events(left, crowd) > digest_over
     single = _single(left, crowd.members, urgent, budget) if is_storm else frozenset[str]()
-    digested: dict[int, list[int]] = {}
-    for key, lane in left.items():
-        target = None if key in single or not lane else _target(lane, crowd, is_storm=is_storm)
-        if target is not None:
-            digested.setdefault(target, []).extend(one.id for one in lane)
-    if not is_storm:
-        digested = {target: ids for target, ids in digested.items() if _is_worth_it(target, ids, left, crowd)}
+    digested = _digested({key: lane for key, lane in left.items() if key not in single}, crowd, is_storm=is_storm)
     ordered = sorted(digested.items(), key=lambda pair: (pair[0] == TOLD_BY_NOTHING, pair[0]))
     digested_ = {one: tuple(ids) for one, ids in ordered}
     return Plan(superseded=superseded, late=late, digested=digested_, is_storm=is_storm)
@@ -135,6 +128,25 @@ def _single(
             single.add(key)
             budget -= len(lane)
     return frozenset(single)
+
+
+def _events(lanes: Mapping[str, Sequence[Waiting]], crowd: Crowd) -> int:
+    """Count the events that wait; all that becomes one answer to an earlier digest is one."""
+    answers = _digested(lanes, crowd, is_storm=False)
+    answered = {one for ids in answers.values() for one in ids}
+    return len(answers) + len({one.event_id for lane in lanes.values() for one in lane if one.id not in answered})
+
+
+def _digested(lanes: Mapping[str, Sequence[Waiting]], crowd: Crowd, *, is_storm: bool) -> dict[int, list[int]]:
+    """Say which deliveries each digest tells of, by what that digest answers."""
+    digested: dict[int, list[int]] = {}
+    for lane in lanes.values():
+        target = _target(lane, crowd, is_storm=is_storm) if lane else None
+        if target is not None:
+            digested.setdefault(target, []).extend(one.id for one in lane)
+    if is_storm:
+        return digested
+    return {target: ids for target, ids in digested.items() if _is_worth_it(target, ids, lanes, crowd)}
 
 
 def _target(lane: Sequence[Waiting], crowd: Crowd, *, is_storm: bool) -> int | None:

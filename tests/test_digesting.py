@@ -1,6 +1,7 @@
 """What becomes of all that waits for a chat: who stays, who is digested, and that nothing is dropped or overtakes."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,6 +94,14 @@ def test_endings_of_several_alarms_of_one_digest_are_one_answer_though_few_wait(
     made = planned(crowd, told={ord("a"): DIGEST, ord("b"): DIGEST})
     assert not made.is_storm
     assert made.digested == {DIGEST: (1, 2)}
+
+
+def test_many_endings_of_one_digest_are_one_answer_and_no_storm_for_who_has_a_message_of_its_own():
+    crowd = many(30) + waits(("z", RECOVERED, UPDATE), ("z", RECOVERED, THREAD))
+    crowd = [replace(one, id=place, event_id=place, state=RECOVERED) for place, one in enumerate(crowd, 1)]
+    made = planned(crowd, told=dict.fromkeys(range(1, 31), DIGEST))
+    assert not made.is_storm
+    assert made.digested == {DIGEST: tuple(range(1, 31))}
 
 
 def test_a_single_ending_answers_the_digest_by_itself():
@@ -211,8 +220,11 @@ def test_nothing_overtakes_is_dropped_or_told_by_two(crowd, over, budget):
         assert stays <= budget
     begun = {one.key for one in crowd.waiting if one.is_begun}
     left_over = [one for one in crowd.waiting if one.id not in made.superseded and one.key not in begun]
-    is_crowded = len({one.event_id for one in left_over}) > over
-    assert made.is_storm == (is_crowded or TOLD_BY_NOTHING in crowd.digests)
+    if made.is_storm:
+        assert TOLD_BY_NOTHING in crowd.digests or len({one.event_id for one in left_over}) > over
+    else:
+        assert TOLD_BY_NOTHING not in crowd.digests
+        assert len({one.event_id for one in left_over if one.id not in into}) + len(made.digested) <= over
 
 
 def is_told_by(ending, other, crowd):
