@@ -52,7 +52,7 @@ PARTS = (
     Part(modules=("aiming", "attempt", "settling"), tests=("aiming", "attempt", "settling")),
     # The delivery half.
     Part(modules=("condition", "probing", "pardon"), tests=("condition", "delivery_broken", "delivery_probing")),
-    Part(modules=("storm",), tests=("storm",)),
+    Part(modules=("storm",), tests=("storm_looks", "storm")),
     Part(modules=("delivery", "posting"), tests=DELIVERY),
     Part(
         modules=("store/lower", "store/handing", "store/digests"),
