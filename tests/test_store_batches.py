@@ -322,3 +322,31 @@ def test_every_statement_can_be_written_out_for_the_database(module):
     assert found
     for statement in found:
         assert str(statement.compile(dialect=sqlite.dialect()))  # type: ignore[attr-defined]  # every one has it
+
+
+@virtual
+async def test_a_result_that_cannot_be_stored_at_all_is_the_only_one_to_hear_of_it(tmp_path, clock):
+    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
+        one, other = [await spine.take(of(name)) for name in ("ins-1", "ins-2")]
+        (delivery,) = one.deliveries
+        execute(
+            spine,
+            f"CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN NEW.id = {delivery.id} "
+            "BEGIN SELECT RAISE(ABORT, 'made up') ; END",
+        )
+        results = spine.writer.finish(result_of(one)), spine.writer.finish(result_of(other))
+        refused, stored, judgement = await asyncio.gather(*results, spine.take(of("ins-3")), return_exceptions=True)
+        assert isinstance(refused, StoreUnavailable)
+        assert (stored, judgement.outcome) == (None, "triggered")
+        assert spine.rows("SELECT state FROM deliveries ORDER BY id") == [("waiting",), ("sent",), ("waiting",)]
+
+
+@virtual
+async def test_a_callback_that_cannot_be_kept_at_all_is_the_only_one_that_is_refused(tmp_path, clock):
+    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
+        execute(spine, REFUSING.replace("NEW.session_id = 'poison'", "instr(NEW.body, CAST('poison' AS BLOB))"))
+        bodies = [of("ins-1"), of("ins-2", sessionId="poison"), of("ins-3")]
+        first, refused, last = await together(spine, bodies)
+        assert isinstance(refused, StoreUnavailable)
+        assert (first.outcome, last.outcome) == ("triggered", "triggered")
+        assert spine.rows("SELECT count(*) FROM callbacks") == [(2,)]

@@ -5,7 +5,7 @@ Where that fails on somebody's data, each is written alone, and a callback that 
 as unrecognised: a neighbour never pays for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -42,13 +42,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of it, in the same order."""
+    """What became of it, in the same order; an exception where one failed."""
 
-    judgements: list[Judgement]
-    jobs: list[Any]  # an exception where one failed
+    judgements: list[Any]
+    jobs: list[Any]
     deliveries: list[Delivery]  # new ones, in order
     moved: frozenset[str]  # channels that took deliveries over
     returned: frozenset[str] = frozenset()  # channels into whose queues something old was put back
+    failed: Mapping[int, Exception] = field(default_factory=dict)  # by delivery: results, and what was to be begun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ class Store(Jobs):
             [delivery for one in written for delivery in one.deliveries],
             frozenset().union(*(one.moved for one in written)),
             frozenset().union(*(one.returned for one in written)),
+            {delivery: error for one in written for delivery, error in one.failed.items()},
         )
 
     def _write_or_keep(self, part: Work, judge: Judge) -> Written:
@@ -143,10 +145,19 @@ class Store(Jobs):
         except Exception as error:
             raise_if_unavailable(error)
             log.exception("something cannot be stored as it is")
-            if part.jobs:
-                return Written([], [error], [], frozenset())
             kept = [unreadable(one, error) for one in part.callbacks]
-            return self._write(Work(kept, [bare(one, error) for one in part.results], part.begun), judge)
+            return self._write_or_refuse(Work(kept, [bare(one, error) for one in part.results]), part, error, judge)
+
+    def _write_or_refuse(self, kept: Work, part: Work, error: Exception, judge: Judge) -> Written:
+        """Write what is left of one thing; where not even that can be stored, only this one hears of it."""
+        try:
+            if kept.callbacks or kept.results:
+                return self._write(kept, judge)
+        except Exception as another:
+            raise_if_unavailable(another)
+            log.exception("something cannot be stored at all")
+        failed = dict.fromkeys([*part.begun, *(one.delivery.id for one in part.results)], error)
+        return Written([error for _ in part.callbacks], [error for _ in part.jobs], [], frozenset(), failed=failed)
 
     def _record(self, connection: Connection, callbacks: Sequence[Callback], judge: Judge) -> list[Judgement]:
         """Judge a batch in the order of arrival and write what follows."""

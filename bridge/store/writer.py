@@ -136,7 +136,8 @@ class Writer:
                 StoreUnavailable(f"the store failed ({type(error).__name__})"), (*callbacks, *results, *begun, *jobs)
             )
         else:
-            self._answer(written, callbacks, jobs, (*results, *begun))
+            done = [*((one.delivery.id, future) for one, future in results), *begun]
+            self._answer(written, callbacks, jobs, done)
 
     async def _run(self, work: Work) -> Written:
         """Write it: what takes long in the thread, and what is judged between its two waits for the disk.
@@ -175,8 +176,8 @@ class Writer:
             _settle(future, judgement)
         for (_, future), value in zip(jobs, written.jobs, strict=True):
             _settle(future, value)
-        for _, future in others:
-            _settle(future, None)
+        for delivery, future in others:
+            _settle(future, written.failed.get(delivery))
         if written.deliveries or written.moved or written.returned:
             self.on_work(written)
 
