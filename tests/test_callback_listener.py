@@ -8,13 +8,16 @@ import zlib
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 
 import pytest
+from aiohttp import HttpVersion11
 
 from bridge.store import Overloaded, StoreUnavailable
 from bridge.web.callback import CallbackListener
 from bridge.web.listening import listen
 from bridge.web.settings import Address, ServerSettings
+from bridge.web.written import answer_json
 from tests.fakes.spine import MEMORY, a_body, a_spine, sample
 from tests.fakes.virtual import virtual
 
@@ -290,6 +293,31 @@ async def test_an_answer_says_when_it_was_made(tmp_path, clock):
         begun = clock.now()
         answer = await bridge.post()
         assert parsedate_to_datetime(answer.headers["date"]) == begun.replace(microsecond=0)
+
+
+class Wire:
+    """A transport of which the other side has read all but `unread` bytes."""
+
+    def __init__(self, unread):
+        self.unread, self.written = unread, b""
+
+    def is_closing(self):
+        return False
+
+    def get_write_buffer_size(self):
+        return self.unread
+
+    def write(self, data):
+        self.written += data
+
+
+def test_an_answer_is_not_put_behind_others_that_nobody_reads():
+    read, unread = Wire(0), Wire(1)
+    for wire in (read, unread):
+        connection = SimpleNamespace(transport=wire, version=HttpVersion11, keep_alive=True)
+        answer = answer_json(connection, "{}", 0)
+    assert read.written.endswith(b"\r\n\r\n{}")
+    assert (unread.written, answer.body) == (b"", b"{}")  # aiohttp writes it, and waits
 
 
 # credentials

@@ -31,10 +31,13 @@ WRITTEN = Written()
 
 
 def answer_json(request: web.BaseRequest, text: str, now_seconds: int) -> web.StreamResponse:
-    """Answer 200 with JSON, at once where the connection is as most are; `now_seconds` are since 1970."""
+    """Answer 200 with JSON, at once where the connection is as most are; `now_seconds` are since 1970.
+
+    Who does not read its answers is waited for, as aiohttp's response does: they would pile up in memory.
+    """
     transport, body = request.transport, text.encode()
     plain = request.version == HttpVersion11 and request.keep_alive
-    if not plain or transport is None or transport.is_closing():
+    if not plain or transport is None or transport.is_closing() or transport.get_write_buffer_size():
         return web.Response(body=body, content_type="application/json")
     head = HEAD.format(date=_date(now_seconds), length=len(body))
     transport.write(head.encode() + body)
