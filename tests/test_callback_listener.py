@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiohttp import HttpVersion11
@@ -313,11 +314,12 @@ class Wire:
 
 def test_an_answer_is_not_put_behind_others_that_nobody_reads():
     read, unread = Wire(0), Wire(1)
+    answers: list[Any] = []
     for wire in (read, unread):
-        connection = SimpleNamespace(transport=wire, version=HttpVersion11, keep_alive=True)
-        answer = answer_json(connection, "{}", 0)
+        connection: Any = SimpleNamespace(transport=wire, version=HttpVersion11, keep_alive=True)
+        answers.append(answer_json(connection, "{}", 0))
     assert read.written.endswith(b"\r\n\r\n{}")
-    assert (unread.written, answer.body) == (b"", b"{}")  # aiohttp writes it, and waits
+    assert (unread.written, answers[1].body) == (b"", b"{}")  # aiohttp writes it, and waits
 
 
 # credentials

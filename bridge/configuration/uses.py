@@ -1,4 +1,4 @@
-"""What the config asks of channels that their kinds cannot do: mentions, template sets, steps."""
+"""What the config asks of channels that their kinds cannot do: mentions, template sets, steps, digests."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,8 +46,11 @@ def check_uses(source: Source, templates: Path | None) -> None:
         _check_mentions(source, place, kinds)
         for key in STEP_KEYS:
             _check_steps(source, place, key, kinds)
-    for name in kinds:
+    for name, kind in kinds.items():
         _check_host(source, name)
+        over = source.get("channels", name, "digest_over")
+        if not kind.chat and isinstance(over, Scalar) and over.text != "0":
+            source.warn(("channels", name, "digest_over"), "changes nothing: only chats are told in digests")
 
 
 def template_sets(roots: Iterable[Path]) -> dict[str, set[str]]:
