@@ -49,9 +49,12 @@ PARTS = (
     Part(modules=("planning",), tests=("planning",)),
     Part(modules=("pulse",), tests=("pulse",)),
     Part(modules=("lanes", "queue"), tests=("lanes", "queue")),
-    Part(modules=("aiming", "attempt", "settling"), tests=("aiming", "attempt", "settling")),
+    Part(
+        modules=("aiming", "attempt", "pardon", "probing", "settling"),
+        tests=("aiming", "attempt", "pardon", "probing", "settling"),
+    ),
     # The delivery half.
-    Part(modules=("condition", "probing", "pardon"), tests=("condition", "delivery_broken", "delivery_probing")),
+    Part(modules=("condition",), tests=("condition", "delivery_broken")),
     Part(modules=("storm",), tests=("storm_looks", "storm")),
     Part(modules=("delivery", "posting"), tests=DELIVERY),
     Part(
