@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from bridge.message import Answer, Verdict
 from tests.fakes.endpoint import Behaviour, serve_endpoint
 from tests.fakes.serving import free_port
 from tests.fakes.slack import OPS, TOKEN, Trouble, serve_slack
+from tests.test_rendering_support import texts_in
 
 CONFIG = """
 server: {{auth: off}}
@@ -154,6 +156,18 @@ async def test_a_webhook_is_sent_the_envelope_with_an_id_of_its_own(tmp_path):
         assert first.header("webhook-id") != second.header("webhook-id")
         assert first.json()["alarm"]["policy_name"] == "TEST of alarm-bridge: no alarm"
         assert first.json()["alarm"]["metric_label"] == "TEST, no alarm"
+
+
+async def test_a_test_has_no_short_id_since_a_real_alarm_may_have_the_same(tmp_path):
+    async with serve_slack() as slack, serve_endpoint() as endpoint:
+        await tried(tmp_path, "ops", api=slack.api_url)
+        await tried(tmp_path, "tickets", url=endpoint.url())
+        (message,) = slack.messages
+        texts = texts_in(message.content)
+        assert [text for text in texts if re.match("Id\\b", text)] == []
+        assert endpoint.received[0].json()["alarm"]["id"] is None
+    _, out, _ = await tried(tmp_path, "here")
+    assert "  Id " not in out
 
 
 async def test_the_terminal_prints_it_here(tmp_path):
