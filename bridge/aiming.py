@@ -20,6 +20,7 @@ class Aim:
     receipt: Receipt | None = None
     nothing: str = ""
     is_answer: bool = False  # to its own alarm's message, which says the rest
+    follows: str = ""  # why the alarm's message could not be changed or answered
 
 
 async def aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, *, chat: bool) -> Aim:
@@ -28,7 +29,8 @@ async def aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, 
     is_alone = is_no_news(event.state, event.kind)
     if delivery.step is Step.POST:
         alone = chat and delivery.instead_of and is_alone
-        return Aim(step=Step.POST, nothing="people are told of it by an update alone" if alone else "")
+        follows = await outbox.gone(delivery.id) if chat and delivery.attempts else ""
+        return Aim(step=Step.POST, follows=follows, nothing="people are told of it by an update alone" if alone else "")
     newer = newer_update(delivery, behind) if chat else None
     if newer is not None:
         return Aim(step=delivery.step, nothing=f"a newer update waits: delivery {newer.id}")

@@ -85,6 +85,7 @@ def telling_for(delivery: Delivery, channel: ChannelView, route: RouteView, now:
         together=delivery.together,
         before=delivery.before,
         instead_of=delivery.instead_of,
+        follows=delivery.follows,
     )
 
 

@@ -58,6 +58,7 @@ class Delivery:
     brief: bool = False  # it answers its own alarm's message, which says the rest
     before: str = ""  # the address of the message before, of an alarm that comes again
     digest: "Digest | None" = None  # what a digest tells, read when it is sent
+    follows: str = ""  # why its alarm's message could not be changed or answered: a new one goes on from there
 
 
 @record

@@ -31,6 +31,11 @@ class StoreOutbox:
         told: Told | None = await self._read(self.store.message, episode_id, channel)
         return told
 
+    async def gone(self, delivery_id: int) -> str:
+        """Say why the message that a delivery was to change or answer is no more; raise StoreUnavailable."""
+        why: str = await self._read(self.store.gone, delivery_id)
+        return why
+
     async def over_unheard(self, episode_id: int, channel: str) -> bool:
         """Say whether an episode is over of which the channel never had the trigger; raise StoreUnavailable."""
         over: bool = await self._read(self.store.over_unheard, episode_id, channel)

@@ -23,6 +23,10 @@ class Outbox(Protocol):
         """Read the newest message of an episode in the channel."""
         ...
 
+    async def gone(self, delivery_id: int) -> str:
+        """Say why the message that a delivery was to change or answer is no more; empty where it is."""
+        ...
+
     async def over_unheard(self, episode_id: int, channel: str) -> bool:
         """Say whether an episode is over of which the channel never had the trigger."""
         ...

@@ -88,7 +88,7 @@ class Poster:
             held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
             return replace(held, due_at=now + timedelta(seconds=seconds))
         before = await self._before(delivery, aim)
-        telling = replace(telling, step=step, brief=aim.is_answer, before=before)
+        telling = replace(telling, step=step, brief=aim.is_answer, before=before, follows=aim.follows)
         message = post.render(telling)
         call = call_of(telling, step, aim.receipt, message, now)
         if verdict := await self._arrived(delivery, call):

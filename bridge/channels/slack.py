@@ -97,6 +97,7 @@ class Slack:
         self._line = Line(settings, tools)
         self._client: AsyncWebClient | None = None
         self._search = Search(settings.channel)
+        self._id = ""  # of the config's channel, once Slack has said it
 
     async def post(self, call: Call) -> Verdict:
         """Make the call's step and judge the answer."""
@@ -107,6 +108,8 @@ class Slack:
             second, _ = await self._made(*method_of(better, self._settings.channel), better)
             said = self._line.clean(f"{second.said}; without what Slack refused: {verdict.said}")
             verdict = replace(second, said=said, calls=2)
+        if call.step is Step.POST and verdict.receipt:
+            self._id = verdict.receipt["channel"]
         return verdict
 
     async def find(self, call: Call, since: datetime, beside: Receipt | None) -> Finding:
@@ -179,7 +182,7 @@ class Slack:
 
     def _is_elsewhere(self, call: Call) -> bool:
         """Say whether the message stands in what may be another channel than today's config names."""
-        return call.receipt is not None and call.receipt["channel"] != self._settings.channel
+        return call.receipt is not None and call.receipt["channel"] not in {self._settings.channel, self._id}
 
 
 def open_client(settings: SlackSettings, line: Line) -> AsyncWebClient:

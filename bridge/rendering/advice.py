@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from bridge.alarm import Alarm
 from bridge.record import record
+from bridge.rendering.remedies import remedy
 from bridge.sources.own import KIND, LABELS
 from bridge.trouble import Trouble
 
@@ -76,10 +77,11 @@ def advice(alarm: Alarm, language: str, *, is_over: bool) -> Advice:
     trouble = trouble_of(alarm)
     if trouble is None or (is_over and trouble not in STILL_TO_DO):
         return NOTHING
-    about = alarm.object_id
-    return Advice(
-        sentence=SENTENCES[language][trouble].format(about=about), command=COMMANDS[trouble].format(about=about)
-    )
+    about, sentence = alarm.object_id, ""
+    if trouble is Trouble.CHANNEL_BROKEN:
+        sentence = remedy(str(alarm.details.get("problem", "")), language)
+    sentence = sentence or SENTENCES[language][trouble]
+    return Advice(sentence=sentence.format(about=about), command=COMMANDS[trouble].format(about=about))
 
 
 def trouble_of(alarm: Alarm) -> Trouble | None:

@@ -26,6 +26,7 @@ LABELS = {
         "unheard": "Its trigger was never heard.", "expired": "Nothing was heard of it for 26 hours.",
         "together": "It triggered and recovered while this message waited.",
         "here": "Sent here", "instead": "instead of {}, which is broken: {}",
+        "follows": "Goes on from a message that cannot be changed or answered any more",
         "late": "Late", "happened": "happened at {}, waited {}",
         "other_policies": "other policies", "worst": "The {} worst", "all": "What is open",
         "colon": ": ", "comma": ", ",
@@ -39,6 +40,7 @@ LABELS = {
         "unheard": "此前未收到它的触发通知。", "expired": "已 26 小时没有它的消息。",
         "together": "它在消息等待期间触发并已恢复。",
         "here": "发到这里", "instead": "因为 {} 通道故障：{}",
+        "follows": "接续一条已无法修改或回复的消息",
         "late": "延迟", "happened": "发生于 {}，等待了 {}",
         "other_policies": "个其他策略", "worst": "最严重的 {} 个", "all": "查看全部未恢复告警",
         "colon": "：", "comma": "，",
@@ -62,7 +64,7 @@ def plain_text(telling: Telling) -> str:
     lines.extend(_times(telling, labels))
     colon = labels["colon"]
     lines.extend(_notes(event, labels, is_own=alarm.kind == KIND))
-    if telling.together or telling.late or telling.instead_of:
+    if telling.together or telling.late or telling.instead_of or telling.follows:
         lines.extend(_waited(telling, labels))
     policy = _named(alarm.policy_name, alarm.policy_id)
     if policy:
@@ -155,6 +157,8 @@ def _waited(telling: Telling, labels: dict[str, str]) -> list[str]:
         notes.append(f"{labels['late']}{labels['colon']}{happened}")
     if telling.instead_of:
         notes.append(_instead(telling, labels))
+    if telling.follows:
+        notes.append(f"{labels['follows']}{labels['colon']}{telling.follows}")
     return notes
 
 

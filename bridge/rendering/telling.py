@@ -65,6 +65,7 @@ class Telling:
     before: str = ""  # the address of the alarm's message before, where it comes again
     digest: Summary | None = None
     instead_of: str = ""  # the broken channel that should have been told, and why: "ops: invalid_auth"
+    follows: str = ""  # why the alarm's message could not be changed or answered: "200 message_not_found"
 
     @property
     def instead(self) -> tuple[str, str]:

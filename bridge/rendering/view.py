@@ -173,6 +173,11 @@ class AlarmView:
         return self._telling.instead[1]
 
     @property
+    def follows(self) -> str:
+        """Why its message could not be changed or answered, where this one goes on from there."""
+        return self._telling.follows
+
+    @property
     def late(self) -> timedelta | None:
         """How long the message waited, where that was more than 10 minutes."""
         return self._telling.late

@@ -32,6 +32,11 @@ class Reads:
         with self._reading.connect() as connection:
             return read_message(connection, episode_id, channel)
 
+    def gone(self, delivery_id: int) -> str:
+        """Say why the message that a delivery was to change or answer is no more; empty where it is."""
+        with self._reading.connect() as connection:
+            return str(connection.execute(statements.why_gone, {"delivery_id": delivery_id}).scalar() or "")
+
     def over_unheard(self, episode_id: int, channel: str) -> bool:
         """Say whether an episode is over of which a channel never had the trigger."""
         with self._reading.connect() as connection:

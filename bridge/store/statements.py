@@ -172,6 +172,16 @@ newest_receipt = (  # in a channel
     .order_by(messages.c.id.desc())
     .limit(1)
 )
+why_gone = (  # what a platform said of the message that a delivery was to change or answer
+    select(attempts.c.said)
+    .where(
+        attempts.c.delivery_id == bindparam("delivery_id"),
+        attempts.c.answer != literal_column("'sent'"),
+        attempts.c.answer == literal_column("'gone'"),
+    )
+    .order_by(attempts.c.id.desc())
+    .limit(1)
+)
 episode_by_id = select(episodes).where(episodes.c.id == bindparam("id_"))
 channel_states = select(channels)
 forget_channel = delete(channels).where(channels.c.name == bindparam("name_"))
