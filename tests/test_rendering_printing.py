@@ -230,9 +230,9 @@ def test_a_template_may_not_contain_tokens(tmp_path):
 
 
 def test_text_captured_by_a_template_compares_as_the_text_it_stands_for(tmp_path):
-    text = "{% set x %}{{ state }}{% endset %}{% if x == 'triggered' and 'trig' in x and x != '' and x is eq('triggered') %}yes{% endif %} {{ x | length }} {{ {'triggered': 1}[x] }} {{ x[0] }}{{ x[1:3] }}"
+    text = "{% set x %}{{ state }}{% endset %}{% if x == 'triggered' and 'trig' in x and x != '' and x is eq('triggered') %}yes{% endif %} {{ x | length }} {{ {'triggered': 1}[x] }} {{ x[0] }}{{ x[1:3] }} {{ x | first }}{{ x | last }} {{ x | list | join('.') }} {{ x | reverse }}"
 
-    assert rendered(tmp_path, text, telling_of()).text == "yes 9 1 tri"
+    assert rendered(tmp_path, text, telling_of()).text == "yes 9 1 tri td t.r.i.g.g.e.r.e.d dereggirt"
 
 
 def test_a_module_never_keeps_what_another_message_printed(tmp_path):

@@ -27,7 +27,7 @@ PLAIN = (  # jinja's own, given plain text
     "unique", "upper", "urlencode", "wordcount", "wordwrap",
 )  # fmt: skip
 NUMBERED = frozenset({"batch", "center", "round", "slice", "truncate", "wordwrap"})  # their numbers are bounded
-KEEPING = frozenset({"d", "default", "first", "last", "list", "reverse"})  # give back what they were given
+KEEPING = frozenset({"d", "default"})  # give back what they were given
 UNTESTED = frozenset({"escaped", "callable", "filter", "test"})
 
 
