@@ -247,3 +247,16 @@ async def test_what_a_digest_told_shows_the_digests_own_call(tmp_path, clock):
     assert f"here: post of digest, by default_channels, delivery {digest}: sent" in told_all[1]
     (delivery,) = record["lives"][0]["events"][0]["deliveries"]
     assert [one["id"] for one in delivery["digest"]] == [str(digest)]
+
+
+@pytest.mark.parametrize("command", ["explain", "replay"])
+@pytest.mark.parametrize("id_", [str(2**63), "9" * 19, "9" * 40, "\u0663" * 16, "\u00b2" * 16])
+def test_a_number_that_no_store_can_hold_is_nobodys_id(asking, command, id_):
+    result = asking(command, id_)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{id_}: no")
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_id_is_wrong_usage_and_not_the_alarm_of_a_policy_without_one(asking, nothing):
+    assert asking("explain", nothing).exit_code == 2

@@ -252,3 +252,14 @@ def test_json_is_printed_item_by_item_and_is_one_list(morning):
     assert said.startswith("[\n  {\n    ")
     assert said.endswith("\n  }\n]\n")
     assert len(json.loads(said)) == 2
+
+
+@pytest.mark.parametrize("command", ["callbacks", "alarms", "deliveries"])
+def test_a_limit_that_no_list_can_have_is_wrong_usage(morning, command):
+    result = morning(command, "--limit", str(2**63))
+    assert result.exit_code == 2
+    assert "1000000000" in result.stderr
+
+
+def test_nothing_is_so_young_as_a_span_of_nothing(morning):
+    assert morning.json("callbacks", "--since", "0") == []

@@ -10,7 +10,7 @@ import typer
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.list_alarms import alarm_json, show
 from bridge.commands.listing import MOST, AsJson, Desk, desk, say_json, store_file
-from bridge.commands.output import BOLD, DIM, aligned, fail, paint, say, visible
+from bridge.commands.output import BOLD, DIM, WRONG_USAGE, aligned, fail, paint, say, visible
 from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.store.happened import Life
 from bridge.store.lives import Lives
@@ -41,6 +41,8 @@ def explain(
     Of an object, a policy or a session that had several alarms, all are
     listed and the newest is told. Routes answer as the config is today.
     """
+    if not id_.strip():
+        fail("give an id: the short one that a message shows, or a session's, an object's or a policy's", WRONG_USAGE)
     with desk(config) as at:
         lives = Lives(at.asking.connection)
         alarms = lives.named(id_.strip(), MOST)

@@ -60,7 +60,7 @@ def list_callbacks(
         fail(f"--outcome {outcome}{hint}", WRONG_USAGE)
     span, matches = read_span(since) if since else None, read_matches(match or ())
     with desk(config) as at:
-        began = datetime.now(UTC) - span if span else None
+        began = datetime.now(UTC) - span if span is not None else None
         found = _matching(at, at.asking.callbacks(since=began, outcome=outcome), matches)
         if as_json:
             stream_json(_as_json(at, entry) for entry in limited(found, limit, lambda: None))

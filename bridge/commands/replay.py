@@ -13,6 +13,7 @@ from bridge.commands.output import WRONG_USAGE, fail, say
 from bridge.episode import number_of
 from bridge.message import DeliveryState
 from bridge.store.asking import Asking
+from bridge.store.ids import read_id
 from bridge.store.requests import What, Wish, why_not_judge, why_not_replay
 from bridge.store.schema import callbacks, deliveries
 
@@ -57,9 +58,9 @@ def _dead(asking: Asking, channel: str) -> dict[str, Wish | str]:
 
 def _wish(asking: Asking, name: str) -> Wish | str:
     """Give what an id asks for, or why that cannot be."""
-    if not name.isdecimal() or len(name) > 19:
+    id_ = read_id(name)
+    if not id_:
         return ALARM.format(name=name) if number_of(name) else UNKNOWN
-    id_ = int(name)
     delivery = asking.connection.execute(
         select(deliveries.c.state, deliveries.c.note).where(deliveries.c.id == id_)
     ).first()

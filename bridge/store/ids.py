@@ -9,6 +9,14 @@ from bridge.store import statements
 from bridge.store.facts import last_number, receiving_seconds
 
 BITS = 20  # a million ids a millisecond
+SHORTEST, LARGEST = 13, 2**63 - 1  # digits, since ids of the store have 16 or more; and what SQLite counts to
+
+
+def read_id(text: str) -> int:
+    """Read an id as a person gives it; 0 where it can be none."""
+    if not text.isdecimal() or not SHORTEST <= len(text) <= len(str(LARGEST)):
+        return 0
+    return int(text) if int(text) <= LARGEST else 0
 
 
 class Sequence:

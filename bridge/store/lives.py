@@ -35,6 +35,7 @@ from bridge.store.happened import (
     request_entry,
 )
 from bridge.store.ids import Sequence as Ids
+from bridge.store.ids import read_id
 from bridge.store.lower import read_channel_states
 from bridge.store.schema import NEAR, attempts, callbacks, deliveries, episodes, events, requests
 from bridge.store.statements import IS_WORK
@@ -44,7 +45,6 @@ LATER = text(  # as in the index
     f"(callbacks.id > callbacks.episode_id OR callbacks.id < callbacks.episode_id - {NEAR})"
 )
 SENT_WITHIN = timedelta(days=1)  # the result of an attempt is stored soon, unless the disk is full
-SHORTEST_ID, LONGEST_ID = 13, 19  # digits: ids of the store have 16 or more
 
 
 class Lives(Asking):
@@ -55,7 +55,7 @@ class Lives(Asking):
         number = number_of(text_)
         if number and (found := self._alarms(episodes.c.number == number, 1)):
             return found
-        if text_.isdecimal() and SHORTEST_ID <= len(text_) <= LONGEST_ID and (episode := self._episode_of(int(text_))):
+        if (id_ := read_id(text_)) and (episode := self._episode_of(id_)):
             return self._alarms(episodes.c.id == episode, 1)
         found = self._alarms(or_(episodes.c.object_id == text_, episodes.c.policy_id == text_), limit)
         return found or self._alarms(episodes.c.id.in_(self._of_session(text_)), limit)
@@ -76,7 +76,7 @@ class Lives(Asking):
 
     def alone(self, text_: str) -> list[Life]:
         """Read the lives of what is no alarm: callbacks by their id or session, a digest by the id of its delivery."""
-        id_ = int(text_) if text_.isdecimal() and SHORTEST_ID <= len(text_) <= LONGEST_ID else 0
+        id_ = read_id(text_)
         event = select(deliveries.c.event_id).where(deliveries.c.id == id_).scalar_subquery()
         told = list(self.connection.execute(select(events).where(or_(events.c.id == id_, events.c.id == event))))
         found = (
