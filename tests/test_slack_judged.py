@@ -13,6 +13,7 @@ import pytest
 
 from bridge import samples
 from bridge.alarm import State
+from bridge.message import Count, Step
 from bridge.rendering import Telling
 from bridge.rendering.dialects.slack_text import JOINER
 from bridge.trouble import Trouble
@@ -128,6 +129,29 @@ def test_no_value_in_any_field_displeases_a_judge_mentions_anybody_or_links_anyw
         assert shows(value, field, [seen[text] for text in mrkdwn_in(payload)], payload), (value, field, payload)
     assert len(VALUES) >= 60
     record_property("judged", len(payloads) * 2)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_nor_does_one_in_an_answer_or_in_a_digest(body, record_property):
+    """Each value in each field of a recovery that answers its alarm's message, and that a digest names and counts."""
+    tellings = [
+        hostile(telling_of(BODIES[body], "slack", state=state), field, value)
+        for value, field, state in cases(body)
+        if state is State.RECOVERED
+    ]
+    answers = [rendered(replace(one, step=Step.THREAD, brief=True)) for one in tellings]
+    digests = [
+        rendered(digest("slack", counts=(counted(one), counted(one)), whom=(), worst=[one, one])) for one in tellings
+    ]
+
+    judged(answers)
+    judged(digests, harmless=HARMLESS | {"Code"})  # around ids, and what is to be typed
+
+    record_property("judged", len([*answers, *digests]) * 2)
+
+
+def counted(telling: Telling) -> Count:
+    return Count(policy=telling.alarm.policy_name, state=telling.event.state, alarms=1)
 
 
 def shows(value: str, field: str, read_texts: list[str], payload: Payload) -> bool:
