@@ -1,6 +1,9 @@
 """One channel's worker: verdicts, waits, windows, and what they do to an alarm and its neighbours."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -8,7 +11,7 @@ import pytest
 
 from bridge import delivery as module
 from bridge.condition import MOST_FAILURES
-from bridge.message import Answer
+from bridge.message import Answer, Message
 from bridge.store import StoreUnavailable
 from tests.fakes.endpoint import Behaviour, serve_endpoint
 from tests.fakes.scripted import SENT, Scripted, a_verdict, counted, in_turn, scripted, words
@@ -396,3 +399,49 @@ async def test_alarms_that_the_endpoint_will_not_have_do_not_starve_the_others(t
             await spine.settle(40)
         good = {call.message.text for call in channel.calls if int(call.message.text.split()[1]) > 40}
         assert good == {f"triggered {number}" for number in range(41, 61)}
+
+
+# what others ask of a worker
+
+
+@virtual
+async def test_a_worker_whose_call_never_ends_is_stuck_unless_it_has_none_under_way(tmp_path, clock):
+    channel = Scripted(clock, seconds=1e9)
+    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
+        worker = spine.workers["tickets"]
+        await spine.settle(1000)
+        assert worker.stuck() == ""
+        await take(spine, of(1))
+        await spine.settle(899)
+        assert worker.stuck() == ""
+        await spine.settle(2)
+        assert worker.stuck() == "a call has been under way for 901 s"
+
+
+@virtual
+async def test_a_worker_that_was_renewed_works_by_the_new_words(tmp_path, clock):
+    channel = Scripted(clock)
+    async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel})) as spine:
+        worker = spine.workers["ops"]
+        await take(spine, of(1))
+        await spine.settle(1)
+        worker.renew(replace(worker.post, render=lambda _: Message(text="mended", plain="mended")))
+        await take(spine, of(2))
+        await spine.settle(1)
+        assert channel.told() == ["triggered 1", "mended"]
+
+
+@virtual
+async def test_old_work_that_is_on_disk_again_is_found_when_the_worker_is_told(tmp_path, clock):
+    channel = Scripted(clock)
+    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await take(spine, of(1))
+        await take(spine, of(2))
+        await spine.settle(1)
+        with closing(sqlite3.connect(spine.path)) as connection, connection:
+            connection.execute("UPDATE deliveries SET state = 'waiting' WHERE id = (SELECT min(id) FROM deliveries)")
+        await spine.settle(100)
+        assert channel.told() == ["triggered 1", "triggered 2"]
+        spine.workers["tickets"].read_again()
+        await spine.settle(1)
+        assert channel.told() == ["triggered 1", "triggered 2", "triggered 1"]

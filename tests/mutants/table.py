@@ -56,7 +56,7 @@ PARTS = (
     # The delivery half.
     Part(modules=("condition",), tests=("condition", "delivery_broken")),
     Part(modules=("storm",), tests=("storm_looks", "storm")),
-    Part(modules=("delivery", "posting"), tests=DELIVERY),
+    Part(modules=("delivery", "posting"), tests=("posting", *DELIVERY)),
     Part(
         modules=("store/lower", "store/handing", "store/digests"),
         tests=("handing", *DELIVERY, "storm", "writer", "requests"),
