@@ -25,6 +25,10 @@ class Memory:
         assert (episode_id, channel) == (1, "ops")
         return self.told
 
+    async def gone(self, delivery_id):
+        assert delivery_id == 1
+        return "message_not_found"
+
     async def answered(self, event_id, channel):
         assert (event_id, channel) == (1000, "ops")
         return self.answers
@@ -46,6 +50,12 @@ async def test_what_is_no_news_is_not_posted_to_a_fallback_that_is_a_chat():
     assert await aim(replaced, chat=False) == Aim(step=POST)
     assert await aim(a_delivery(state_told=State.REPLACED)) == Aim(step=POST)
     assert await aim(a_delivery(instead_of="dba: 401")) == Aim(step=POST)
+
+
+async def test_what_is_posted_since_its_message_is_gone_says_so_in_a_chat():
+    again = a_delivery(state_told=State.REPEAT, attempts=1)
+    assert await aim(again) == Aim(step=POST, follows="message_not_found")
+    assert await aim(again, chat=False) == Aim(step=POST)
 
 
 async def test_an_update_changes_the_newest_message_of_its_episode():

@@ -7,7 +7,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.alarm import Alarm, State, Status
-from bridge.attempt import also_told, as_stored, call_of, concluded, ended, is_about, over_unheard, report, revived
+from bridge.attempt import (
+    also_told,
+    as_stored,
+    call_of,
+    concluded,
+    dissolved,
+    ended,
+    is_about,
+    over_unheard,
+    report,
+    revived,
+)
 from bridge.message import Answer, Call, DeliveryState, Message, Step
 from bridge.metrics import Metrics
 from bridge.retry import Move
@@ -39,7 +50,7 @@ def came_to(*, delivery=None, held=True, **move):
 
 
 def test_a_call_names_its_delivery_event_and_episode_and_has_the_message_and_the_one_it_is_made_on():
-    delivery = a_delivery(7, state_told=State.RECOVERED, episode_id=5)
+    delivery = a_delivery(7, state_told=State.RECOVERED, episode_id=5, before="https://chat.example/0.9")
     assert call_of(delivery, Step.THREAD, RECEIPT, RICH, NOW) == Call(
         step=Step.THREAD,
         message=RICH,
@@ -49,6 +60,7 @@ def test_a_call_names_its_delivery_event_and_episode_and_has_the_message_and_the
         state=State.RECOVERED,
         event_id="7000",
         episode_id="5",
+        before="https://chat.example/0.9",
     )
 
 
@@ -101,6 +113,11 @@ def test_what_a_mended_channel_need_not_hear_ends_with_all_of_its_episode_that_w
     note = "it was over before the channel was mended, which never had its trigger"
     result = over_unheard(first, [second, other], now=NOW)
     assert result == replace(ended(first, SUPERSEDED, note, now=NOW), also=(ended(second, SUPERSEDED, note, now=NOW),))
+
+
+def test_a_digest_that_is_not_to_be_told_lets_what_it_would_have_told_wait_again():
+    digest = a_delivery(state_told=State.DIGEST)
+    assert dissolved(digest, "why", now=NOW) == replace(ended(digest, SUPERSEDED, "why", now=NOW), dissolves=True)
 
 
 def test_what_another_message_told_as_well_names_that_one():

@@ -255,3 +255,36 @@ async def test_a_clock_that_is_set_back_prolongs_no_pause(answer):
 async def test_a_pause_from_before_is_no_longer_than_a_platform_is_believed():
     state = ChannelState(name="ops", paused_until=START + timedelta(days=400), mark="mark", reason="429")
     assert Subject(state=state).condition.pause_seconds() == timedelta(days=1).total_seconds()
+
+
+async def test_what_came_until_a_channel_was_mended_came_while_it_was_broken():
+    ops = Subject()
+    assert not ops.condition.was_broken(START)
+    await ops.hear(Answer.BROKEN)
+    assert not ops.condition.was_broken(START)
+    ops.clock.forward(300)
+    mended_at = ops.clock.now()
+    await ops.hear(Answer.SENT)
+    assert ops.condition.was_broken(START)
+    assert ops.condition.was_broken(mended_at)
+    assert not ops.condition.was_broken(mended_at + timedelta(milliseconds=1))
+
+
+async def test_when_a_channel_was_mended_is_known_after_a_later_pause_as_well():
+    ops = Subject(state=ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=START))
+    await ops.hear(Answer.RETRY)
+    await ops.hear(Answer.SENT)
+    assert ops.kept[-1] == ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=START)
+
+
+async def test_dead_letters_among_refusals_that_broke_the_channel_are_pardoned_once_and_oldest_first():
+    ops = Subject()
+    letters = [a_delivery(number, key=key) for number, key in ((3, "a"), (2, "b"))]
+    for letter in letters:
+        await ops.hear(Answer.REJECTED, key=letter.event.key, breaks_after=3)
+        ops.condition.bury(letter)
+    ops.condition.bury(a_delivery(1, key="of another refusal"))
+    assert ops.condition.pardoned() == []
+    await ops.hear(Answer.REJECTED, key="c", breaks_after=3)
+    assert [letter.id for letter in ops.condition.pardoned()] == [2, 3]
+    assert ops.condition.pardoned() == []

@@ -101,6 +101,9 @@ class Subject:
         assert (episode_id, channel) == (1, "ops")
         return self.told
 
+    async def gone(self, _delivery_id):
+        return ""
+
     async def answered(self, _event_id, _channel):
         return None
 

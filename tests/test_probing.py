@@ -75,6 +75,8 @@ async def test_a_channel_that_said_yes_is_tried_with_a_message_and_not_asked_aga
 async def test_a_channel_that_is_well_or_pauses_is_not_asked():
     assert await heard(Condition(is_broken=False), is_idle=True) == []
     assert await heard(Condition(pause=1.0), is_idle=True) == []
+    assert await heard(Condition(is_broken=False, paused_until=EPOCH), can_ask=False, is_idle=True) == []
+    assert await heard(Condition(pause=0.5, paused_until=EPOCH), can_ask=False, is_idle=True) == []
 
 
 async def test_a_no_is_learnt_and_a_yes_after_it_mends_the_channel():
