@@ -55,11 +55,12 @@ def _waited(requests: Requests, path: Path, names: Mapping[int, str]) -> bool:
     deadline = time.monotonic() + PATIENCE_SECONDS
     try:
         while left:
+            served = is_served(path)  # before the look at the answers: a bridge that stops may give the last one
             for entry in requests.answers(list(left)):
                 if entry.done_at is not None:
                     well = _say(left.pop(entry.id), entry) and well
                     deadline = time.monotonic() + PATIENCE_SECONDS
-            if left and not is_served(path):
+            if left and not served:
                 say(f"{_counted(left)}: no bridge serves {path} now; the next `alarm-bridge serve` does it.")
                 return well
             if left and time.monotonic() > deadline:
