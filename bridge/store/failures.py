@@ -7,6 +7,8 @@ from bridge.store.work import StoreUnavailable
 
 def raise_if_unavailable(error: Exception) -> None:
     """Raise StoreUnavailable where it is the database that can take nothing: full, locked, damaged."""
+    if isinstance(error, StoreUnavailable):
+        raise error
     if isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError:
         raise StoreUnavailable(f"the store cannot be written: {cause_of(error)}") from error
 
