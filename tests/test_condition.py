@@ -13,6 +13,7 @@ from bridge.message import Answer, Verdict
 from bridge.metrics import Metrics
 from bridge.retry import next_move
 from bridge.store import ChannelState
+from bridge.trouble import Trouble
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
@@ -47,15 +48,24 @@ class Steady(Random):
 class Subject:
     """A condition that is told of verdicts as a worker tells it, and what it stored."""
 
-    def __init__(self, *, chat=True, state=None):
+    def __init__(self, *, chat=True, state=None, fallback=None):
         self.clock, self.kept, self.metrics = Still(), [], Metrics(channels=["ops"])
+        self.told = []
         self.condition = Condition(
             restored("ops", "mark", state),
             keep=self._keep,
             clock=self.clock,
             metrics=self.metrics,
             pauses_at=1 if chat else MOST_FAILURES,
+            fallback=fallback,
+            reporter=self,
         )
+
+    def trouble(self, trouble, about="", words=""):
+        self.told.append((trouble, about, words))
+
+    def over(self, trouble, about=""):
+        self.told.append((trouble, about))
 
     async def _keep(self, state):
         self.kept.append(state)
@@ -288,3 +298,111 @@ async def test_dead_letters_among_refusals_that_broke_the_channel_are_pardoned_o
     await ops.hear(Answer.REJECTED, key="c", breaks_after=3)
     assert [letter.id for letter in ops.condition.pardoned()] == [2, 3]
     assert ops.condition.pardoned() == []
+
+
+async def test_people_are_told_when_a_channel_breaks_and_when_it_is_mended():
+    ops = Subject()
+    assert ops.told == [(Trouble.CHANNEL_BROKEN, "ops")]
+    await ops.hear(Answer.BROKEN)
+    ops.clock.forward(300)
+    await ops.hear(Answer.SENT)
+    assert ops.told[1:] == [
+        (Trouble.CHANNEL_BROKEN, "ops", "it said broken"),
+        (Trouble.CHANNEL_BROKEN, "ops"),
+    ]
+
+
+async def test_a_broken_channel_hands_over_while_it_is_not_to_be_tried_where_it_has_a_fallback():
+    ops, alone = Subject(fallback="dba"), Subject()
+    await ops.hear(Answer.RETRY)
+    assert not ops.condition.hands_over
+    for channel in (ops, alone):
+        await channel.hear(Answer.BROKEN)
+    assert (ops.condition.hands_over, alone.condition.hands_over) == (True, False)
+    ops.clock.forward(300)
+    assert not ops.condition.hands_over
+
+
+async def test_a_pause_from_before_ends_with_a_message_that_is_taken_though_nothing_failed_since():
+    ops = Subject(state=ChannelState(name="ops", paused_until=START, mark="mark"))
+    await ops.hear(Answer.SENT)
+    assert ops.kept == [ChannelState(name="ops", paused_until=EPOCH, mark="mark")]
+    await ops.hear(Answer.SENT)
+    assert len(ops.kept) == 1
+
+
+async def paused_machine():
+    tickets = Subject(chat=False)
+    for _ in range(MOST_FAILURES):
+        await tickets.hear(Answer.RETRY)
+    assert tickets.condition.pause_seconds() == 1
+    return tickets
+
+
+@pytest.mark.parametrize("after", [None, 0.25, 1.0])
+async def test_what_was_under_way_when_a_machine_paused_and_asks_for_no_more_changes_nothing(after):
+    tickets = await paused_machine()
+    kept = list(tickets.kept)
+    await tickets.hear(Answer.RETRY, after_seconds=after)
+    tickets.clock.forward(0.5)
+    await tickets.hear(Answer.RETRY)
+    assert (tickets.kept, tickets.condition.pause_seconds()) == (kept, 0.5)
+
+
+async def test_what_was_under_way_and_asks_for_more_prolongs_the_pause_and_is_no_further_trial():
+    tickets = await paused_machine()
+    assert await tickets.hear(Answer.RETRY, after_seconds=90) == 90
+    assert [state.failures for state in tickets.kept] == [MOST_FAILURES] * 2
+
+
+async def test_a_refused_message_changes_nothing_in_a_channel_whose_pause_is_over():
+    ops = Subject()
+    await ops.hear(Answer.RETRY)
+    ops.clock.forward(5)
+    await ops.hear(Answer.REJECTED)
+    assert len(ops.kept) == 1
+
+
+async def test_a_pause_of_no_time_is_none():
+    ops = Subject()
+    await ops.hear(Answer.RETRY, after_seconds=0)
+    assert ops.kept[-1].paused_until is EPOCH
+
+
+async def test_a_channel_stays_broken_for_the_reason_for_which_it_broke():
+    ops = Subject()
+    await ops.hear(Answer.BROKEN)
+    ops.clock.forward(299.5)
+    assert await ops.hear(Answer.BROKEN) == 0.5
+    ops.clock.forward(0.5)
+    await ops.hear(Answer.RETRY)
+    assert ops.kept[-1].reason == "it said broken"
+
+
+async def test_a_channel_that_had_failed_before_it_broke_is_first_tried_after_five_minutes():
+    ops = Subject()
+    for _ in range(2):
+        await ops.hear(Answer.RETRY, after_seconds=0)
+    assert await ops.hear(Answer.BROKEN) == 300
+
+
+async def test_a_wall_clock_that_is_set_forward_ends_a_pause_sooner_and_a_second_back_is_no_matter():
+    ops = Subject()
+    await ops.hear(Answer.BROKEN)
+    ops.clock.time += timedelta(seconds=0.5)
+    assert ops.condition.pause_seconds() == 299.5
+    ops.clock.time += timedelta(seconds=100)
+    assert ops.condition.pause_seconds() == 199.5
+    ops.clock.time = START - timedelta(seconds=1)
+    assert ops.condition.pause_seconds() == 301
+
+
+async def test_of_one_alarm_a_thousand_dead_letters_are_remembered():
+    ops = Subject()
+    for key in "ab":
+        await ops.hear(Answer.REJECTED, key=key, breaks_after=3)
+    for number in range(1, 1002):
+        ops.condition.bury(a_delivery(number, key="a"))
+    await ops.hear(Answer.REJECTED, key="c", breaks_after=3)
+    pardoned = ops.condition.pardoned()
+    assert (len(pardoned), pardoned[0].id) == (1000, 2)

@@ -176,3 +176,14 @@ async def test_one_whose_end_could_not_be_stored_is_no_dead_letter(clock):
     ops.pardon.grant(spared)
     ops.pardon.forget(spared)
     assert not ops.pardon.spares(spared)
+
+
+async def test_one_that_is_spared_stays_so_when_another_is(clock):
+    ops = Subject(clock)
+    first, second = ops.dies(1, stored=False), ops.dies(2, key="b", stored=False)
+    ops.buried[:] = [first]
+    ops.pardon.grant(first)
+    ops.buried[:] = [second]
+    ops.pardon.grant(second)
+    assert ops.pardon.spares(first)
+    assert ops.pardon.spares(second)

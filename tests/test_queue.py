@@ -196,3 +196,52 @@ def test_in_a_storm_nothing_is_read_that_came_after_the_last_look():
     while disk.step(queue):
         pass
     assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_what_a_person_put_back_is_read_again_from_the_beginning_once_nothing_is_under_way():
+    pages = []
+
+    async def read(after):
+        pages.append(after)
+        return [a_delivery(number, key=str(number)) for number in (1, 2, 3, 4) if number > after]
+
+    queue: Any = Queue(read, Still())  # type: ignore[arg-type]
+    assert not await queue.load()
+    queue.stale = True
+    queue.more = True
+    assert not await queue.load()
+    assert (pages, queue.stale) == ([0, 4], True)
+    assert not await queue.load(idle=True)
+    assert (pages, queue.stale, len(queue.lanes)) == ([0, 4, 0], False, 4)
+    assert not await queue.load(idle=True)
+    assert pages == [0, 4, 0]
+
+
+async def test_in_a_storm_it_is_read_again_as_far_as_was_looked_at():
+    async def read(after):
+        return [a_delivery(number, key=str(number)) for number in (1, 2, 3, 4) if number > after]
+
+    queue: Any = Queue(read, Still())  # type: ignore[arg-type]
+    queue.reset(3)
+    queue.stale = True
+    await queue.load(idle=True)
+    assert (queue.upto, len(queue.lanes), queue.beyond) == (3, 3, True)
+
+
+@pytest.mark.parametrize("limit", ["MOST_LOADED", "MOST_KEPT"])
+async def test_no_page_is_read_while_as_many_as_may_be_are_in_memory(limit, monkeypatch):
+    monkeypatch.setattr(module, limit, 3)
+    pages = []
+
+    async def read(after):
+        pages.append(after)
+        return [a_delivery(number, key=str(number)) for number in (1, 2, 3) if number > after]
+
+    queue: Any = Queue(read, Still())  # type: ignore[arg-type]
+    await queue.load()
+    queue.more = True
+    assert not await queue.load()
+    assert pages == [0]
+    queue.lanes.done(queue.lanes.take(START), START)
+    assert not await queue.load()
+    assert pages == [0, 3]

@@ -20,6 +20,7 @@ from bridge.storm import Storm
 from bridge.trouble import Trouble
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.scripted import a_verdict, counted
+from tests.fakes.virtual import START
 
 CALM = Merged(upto=50, is_storm=False, is_all=True)
 STORM = Merged(upto=50, is_storm=True, is_all=True, digested=21, has_digests=True)
@@ -311,3 +312,8 @@ async def test_a_channel_that_hands_over_without_a_storm_goes_on_reading(clock):
     assert len(ops.queue.lanes) == 1
     clock.forward(seconds=1)
     assert ops.seconds == inf
+
+
+def test_a_bridge_that_begins_with_its_machine_looks_at_once():
+    just_begun: Any = SimpleNamespace(monotonic=lambda: 0.0, now=lambda: START)
+    assert Subject(just_begun).seconds == 0
