@@ -381,3 +381,12 @@ def test_metadata_tells_another_program_which_alarm_by_ids_alone():
         "event_type": "alarm_bridge",
         "event_payload": {"alarm_id": "v0n3wx", "episode_id": "5", "event_id": "7", "delivery_id": "9"},
     }
+
+
+@pytest.mark.parametrize("state", [State.TRIGGERED, State.RECOVERED])
+def test_the_instance_is_named_however_long_its_name_and_the_subject_are(state):
+    names = {"metric_label": "m" * 5000, "object_name": "漢" * 5000, "object_id": "ins-1"}
+    telling = with_alarm(telling_of(kind="slack", state=state), **names, dimensions={"unInstanceId": "ins-1"})
+    payload = builtin().render(telling, strict=True).payload
+    assert payload is not None
+    assert any("ins-1" in text for text in texts_in(blocks_of(payload)))

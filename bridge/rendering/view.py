@@ -17,6 +17,9 @@ TAKEN_OVER = frozenset({  # as the callback has them
 })  # fmt: skip
 
 
+HEADLINE = 100  # characters of subject and object that are surely whole in a header of Slack's, which has 150 at most
+
+
 class AlarmView:
     """An alarm and its event, seen as one. Texts are empty where absent; times are on the channel's clocks."""
 
@@ -108,8 +111,10 @@ class AlarmView:
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """The dimensions that say more than `object`, as pairs."""
-        return facts.dimension_pairs(self._alarm, self.object)
+        """The dimensions that say more than `object`; the instance's id, too, where a header is cut before it."""
+        pairs = facts.dimension_pairs(self._alarm, self.object)
+        is_cut = self._telling.channel.dialect == "slack" and len(self.subject) + len(self.object) > HEADLINE
+        return [("id", self.instance_id), *pairs] if is_cut and self.instance_id else pairs
 
     @property
     def notes(self) -> list[tuple[str, str]]:
