@@ -161,7 +161,7 @@ def test_what_is_not_stored_is_said(asking):
     assert (result.exit_code, result.stdout, result.stderr) == (
         1,
         "",
-        "ins-nobody: nothing of this id or name is stored: no alarm, session, object, policy, callback or delivery\n",
+        "ins-nobody: nothing of this id is stored: no alarm, session, object, policy, callback or delivery; nor is it an object's name in the last 100,000 callbacks\n",
     )
 
 

@@ -62,7 +62,13 @@ def test_a_policy_is_found_by_its_name_with_all_its_alarms(asking, short_id):
 def test_a_part_of_a_name_and_what_is_no_name_find_nothing(asking, part):
     result = asking("explain", part)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"{part}: nothing of this id or name is stored")
+    assert result.stderr.startswith(f"{part}: nothing of this id is stored")
+
+
+def test_an_object_is_looked_for_by_name_in_the_last_callbacks_alone_and_by_its_id_in_all(asking, monkeypatch):
+    monkeypatch.setattr("bridge.store.lives.SEARCHED", 1)
+    assert asking("explain", "ins-b6y3n0wd").stderr.startswith("ins-b6y3n0wd: nothing of this id is stored")
+    assert asking("explain", "e38a4b71-02cd-45f6-b8a9-71d5c2f06e94").exit_code == 0
 
 
 def test_where_the_callback_is_gone_the_ids_of_the_store_stand(asking, short_id):

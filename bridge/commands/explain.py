@@ -13,13 +13,16 @@ from bridge.commands.listing import MOST, AsJson, Desk, desk, say_json, store_fi
 from bridge.commands.output import BOLD, DIM, WRONG_USAGE, aligned, fail, paint, say, visible
 from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.store.happened import Life
-from bridge.store.lives import Lives
+from bridge.store.lives import SEARCHED, Lives
 from bridge.store.lock import is_served
 from bridge.story import Routed, Words, alarms_named, lines, names_of, record_of, routed
 from bridge.story.next import Now
 
 INDENT = "  "
-NOTHING = "nothing of this id or name is stored: no alarm, session, object, policy, callback or delivery"
+NOTHING = (
+    "nothing of this id is stored: no alarm, session, object, policy, callback or delivery; "
+    f"nor is it an object's name in the last {SEARCHED:,} callbacks"
+)
 TIMES = 19  # columns
 
 

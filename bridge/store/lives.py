@@ -44,6 +44,8 @@ LATER = text(  # as in the index
     "callbacks.episode_id > 0 AND "
     f"(callbacks.id > callbacks.episode_id OR callbacks.id < callbacks.episode_id - {NEAR})"
 )
+NAMES = (episodes.c.object_id, episodes.c.policy_id, episodes.c.policy_name)
+SEARCHED = 100_000  # callbacks: what people ask about is recent, and their bodies are read one after the other
 SENT_WITHIN = timedelta(days=1)  # the result of an attempt is stored soon, unless the disk is full
 
 
@@ -57,17 +59,18 @@ class Lives(Asking):
             return found
         if (id_ := read_id(text_)) and (episode := self._episode_of(id_)):
             return self._alarms(episodes.c.id == episode, 1)
-        found = self._alarms(or_(episodes.c.object_id == text_, episodes.c.policy_id == text_), limit)
+        found = self._alarms(or_(*(column == text_ for column in NAMES)), limit)
         return found or self._alarms(episodes.c.id.in_(self._of_session(text_)), limit)
 
     def saying(self, name: str) -> Iterator[tuple[int, datetime, bytes]]:
-        """Look through all callbacks of alarms for a name in their bodies, the newest first.
+        """Look through the last SEARCHED callbacks of alarms for a name in their bodies, the newest first.
 
         Gives the episode, when it was received, and the body.
         """
-        found = func.instr(callbacks.c.body, name.encode()) > 0
-        query = select(callbacks.c.episode_id, callbacks.c.received_at, callbacks.c.body)
-        query = query.where(callbacks.c.episode_id > 0, found).order_by(callbacks.c.id.desc())
+        columns = (callbacks.c.id, callbacks.c.episode_id, callbacks.c.received_at, callbacks.c.body)
+        last = select(*columns).where(callbacks.c.episode_id > 0).order_by(callbacks.c.id.desc()).limit(SEARCHED)
+        found = last.subquery()
+        query = select(found).where(func.instr(found.c.body, name.encode()) > 0).order_by(found.c.id.desc())
         return ((row.episode_id, moment(row.received_at), row.body) for row in self.stream(query))
 
     def with_id(self, episode_id: int) -> list[AlarmEntry]:
