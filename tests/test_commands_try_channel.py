@@ -51,10 +51,13 @@ async def test_slack_takes_a_marked_message_and_names_workspace_and_bot(tmp_path
                 "  whether the bot is in #ops was not checked: Slack is asked by id alone (C0123456789), and this is a name\n"
                 "  a message whose answer is lost is posted again: channels:history, which nothing else needs, is missing\n"
                 "  taken: a message of the state triggered, marked as a test; the answer was: 200 ok\n"
+                "  changed: the answer was: 200 ok\n"
+                "  answered in its thread: the answer was: 200 ok\n"
             ),
             "",
         )
-        (message,) = slack.messages
+        message, answer = slack.messages
+        assert (len(message.edits), answer.thread_ts) == (1, message.ts)
         text = json.dumps(message.content, ensure_ascii=False)
         assert message.channel == OPS
         assert "TEST, no alarm" in message.content["text"]
@@ -162,7 +165,7 @@ async def test_a_test_has_no_short_id_since_a_real_alarm_may_have_the_same(tmp_p
     async with serve_slack() as slack, serve_endpoint() as endpoint:
         await tried(tmp_path, "ops", api=slack.api_url)
         await tried(tmp_path, "tickets", url=endpoint.url())
-        (message,) = slack.messages
+        message, *_ = slack.messages
         texts = texts_in(message.content)
         assert [text for text in texts if re.match("Id\\b", text)] == []
         assert endpoint.received[0].json()["alarm"]["id"] is None

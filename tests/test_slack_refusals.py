@@ -8,10 +8,17 @@ posted and answered, and never changed; what `test-channel` calls is at the end.
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
+from typer import Exit
 
+from bridge.alarm import State
+from bridge.channels.advice import CODES as ADVICE
 from bridge.channels.slack_codes import CODES, WEBHOOK_CODES, Meaning
+from bridge.commands.try_channel import _call, _message, _say, _try
+from bridge.config import load
 from bridge.trouble import Trouble
 from tests.fakes.slack import HOOK, TOKEN, Conversation, serve_slack
 from tests.fakes.spine import a_spine
@@ -31,6 +38,11 @@ BOT = (
     " digest_over: 3}}"
 )
 WEBHOOK = '  c-{code}: {{type: slack_webhook, url: "{url}", on_repeat: [post], digest_over: 3}}'
+TESTED = """
+server: {{auth: off}}
+channels: {{ops: {{type: slack, token: {token}, channel: "#ops", api_url: "{api}"}}}}
+default_channels: [ops]
+"""
 PASSING = frozenset({Meaning.LIMITED, Meaning.SLOW, Meaning.PASSING, Meaning.UNSURE})
 UNTIL_MENDED = frozenset({Meaning.CREDENTIALS, Meaning.DESTINATION})
 PASSES_AFTER = 2  # calls
@@ -194,3 +206,57 @@ async def test_whatever_a_webhook_answers_the_newest_state_is_told_or_somebody_i
     assert await told(tmp_path, clock, LIVES[name], codes, WEBHOOK) == {
         code: OUTCOMES["post"][meaning] for code, meaning in codes.items()
     }
+
+
+# test-channel
+
+
+CALLS = {  # of test-channel: how it says that one of them was refused, and how it ends
+    "ask": ("not taken: auth.test: {code}", 1),
+    "post": ("not taken: 200 {code}", 1),
+    "update": ("not changed: 200 {code}", 0),
+    "reply": ("not answered in its thread: 200 {code}", 0),
+}
+
+
+def sort_of(method, arguments):
+    return {"auth.test": "ask", "chat.update": "update"}.get(method) or (
+        "reply" if "thread_ts" in arguments else "post"
+    )
+
+
+def refused(call, code, _caller, method, arguments):
+    return code if sort_of(method, arguments) == call else ""
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_whatever_slack_refuses_of_a_test_message_is_said_with_what_to_do(call, tmp_path, capsys):
+    words, ends_with = CALLS[call]
+    async with serve_slack(paced=False) as slack:
+        for code in CODES:
+            slack.refuses = partial(refused, call, code)
+            file = tmp_path / "config.yaml"
+            file.write_text(TESTED.format(token=TOKEN, api=slack.api_url))
+            ended = await ends(load(file, {}).config)
+            assert ended == ends_with, code
+            said, to_do, *more = capsys.readouterr().err.splitlines()
+            assert said.startswith(f"  {words.format(code=code)}")
+            assert to_do.strip()
+            assert more == []
+
+
+async def ends(config):
+    """Do what the command does; give how it ends."""
+    now, settings = datetime.now(UTC), config.channels["ops"]
+    message, hearing = _message(config, "ops", settings, State.TRIGGERED, now)
+    tried = await _try("ops", settings, _call(message, hearing, now))
+    try:
+        _say("ops", settings, State.TRIGGERED, message, tried)
+    except Exit as ended:
+        return ended.exit_code
+    return 0
+
+
+def test_a_test_message_refused_for_the_token_or_the_channel_gets_advice_of_its_own():
+    general = {code for code, meaning in CODES.items() if meaning in UNTIL_MENDED and code not in ADVICE}
+    assert general == set()

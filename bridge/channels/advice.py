@@ -7,6 +7,8 @@ from bridge.message import Answer, Verdict
 
 TOKEN = "copy the bot token (xoxb-…) from OAuth & Permissions of your app at api.slack.com/apps into the config"  # noqa: S105 - words
 INVITE = "check the channel's name or id in the config, and /invite the bot into it"
+RESTRICTED = "an administrator restricts who may post there: ask for the app, or name another channel"
+APPROVE = "administrators restrict the app: ask them to approve it"
 HOOK = "create the incoming webhook anew in your app at api.slack.com/apps, and put its URL into the config"
 CODES: Mapping[str, str] = {
     "not_authed": TOKEN,
@@ -20,10 +22,30 @@ CODES: Mapping[str, str] = {
     "not_in_channel": INVITE,
     "is_archived": "unarchive the channel, or name another one in the config",
     "channel_is_archived": "unarchive the channel, or name another one in the config",
-    "restricted_action": "an administrator restricts who may post there: ask for the app, or name another channel",
+    "restricted_action": RESTRICTED,
     "restricted_action_read_only_channel": "only some may post there: ask an administrator, or name another channel",
     "team_access_not_granted": "the app is not approved for this workspace: ask an administrator",
     "no_permission": "the app may not do this: look at its scopes, and install it again",
+    "two_factor_setup_required": f"the user behind the token must set up a second factor: better {TOKEN}",
+    "app_access_restricted": APPROVE,
+    "access_denied": APPROVE,
+    "enterprise_is_restricted": APPROVE,
+    "is_bot": f"a bot may not do this: {TOKEN}",
+    "ekm_access_denied": "the organisation has taken the keys of its messages back: ask its administrators",
+    "metadata_must_be_sent_from_app": TOKEN,
+    "send_on_behalf_not_allowed": "take `username` and icons out of your template, or ask administrators",
+    "as_user_not_supported": "take `as_user` out of your template",
+    "team_not_found": "a token of an organisation needs the channel's id (C0123456789) instead of its name",
+    "messages_tab_disabled": "turn the Messages tab on under App Home of your app, or name a channel",
+    "posting_to_channel_denied": RESTRICTED,
+    "restricted_action_thread_only_channel": "only answers may be posted there: name another channel",
+    "message_limit_exceeded": "the workspace has reached its limit of messages: wait, or raise its plan",
+    "team_added_to_org": "the workspace is moving to an organisation: try again when that is over",
+    "org_login_required": "the workspace is moving to an organisation: try again when that is over",
+    "no_text": "the template makes an empty message: look at it with `alarm-bridge render`",
+    "invalid_arguments": "the template says what Slack does not take: look at it with `alarm-bridge render`",
+    "edit_window_closed": "the workspace lets messages be changed for a while only: the bridge posts new ones then",
+    "cant_update_message": "the message is another app's: the bridge posts a new one then",
     "no_service": HOOK,
     "no_team": HOOK,
     "no_active_hooks": HOOK,

@@ -40,13 +40,20 @@ MARKS = {  # in each text that a message may show
     },
 }
 
+DONE = {  # with the message once it stands there, where the channel's settings say so
+    Step.UPDATE: "changed",
+    Step.THREAD: "answered in its thread",
+    Step.BROADCAST: "answered for all to see",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What the platform said of who posts, and of the message."""
+    """What the platform said of who posts, of the message, and of what was done with it then."""
 
     introduction: Introduction | None
-    verdict: Verdict | None  # None: it was not tried
+    verdict: Verdict | None = None  # None: it was not tried
+    after: tuple[tuple[Step, Verdict], ...] = ()
 
 
 def try_channel(
@@ -67,7 +74,8 @@ def try_channel(
 ) -> None:
     """Post one real message, marked as a test, and print the platform's own answer.
 
-    It mentions nobody and is not stored. Ends with 0 where it was taken, else
+    It is changed and answered, too, where the channel's settings do so with an
+    alarm's. It mentions nobody and is not stored. Ends with 0 where it was taken, else
     with 1 and what to do next.
     """
     settings = load_config(config).config
@@ -142,12 +150,24 @@ async def _try(name: str, settings: ChannelSettings, call: Call) -> Tried:
     introduce = INTRODUCTIONS.get(settings.type)
     introduction = await introduce(settings, tools) if introduce else None
     if introduction is not None and introduction.problem:
-        return Tried(introduction=introduction, verdict=None)
+        return Tried(introduction=introduction)
     channel = KINDS[settings.type].open(name, settings, tools)
     try:
-        return Tried(introduction=introduction, verdict=await channel.post(call))
+        verdict = await channel.post(call)
+        after = [
+            (step, await channel.post(replace(call, step=step, receipt=verdict.receipt)))
+            for step in _steps_after(settings)
+            if verdict.receipt
+        ]
+        return Tried(introduction=introduction, verdict=verdict, after=tuple(after))
     finally:
         await channel.close()
+
+
+def _steps_after(settings: ChannelSettings) -> list[Step]:
+    """Give the steps that the channel's settings make on a message that stands there."""
+    wanted = {*settings.on_repeat, *settings.on_recovered} & KINDS[settings.type].steps
+    return [step for step in DONE if step in wanted]
 
 
 def _say(name: str, settings: ChannelSettings, state: State, message: Message, tried: Tried) -> None:
@@ -161,10 +181,21 @@ def _say(name: str, settings: ChannelSettings, state: State, message: Message, t
     if verdict.answer is Answer.SENT:
         what = f"a message of the state {state}, marked as a test"
         say(f"  {paint('taken', GREEN)}: {what}; the answer was: {visible(verdict.said)}")
+        for step, answer in tried.after:
+            _say_after(step, answer)
         return
     complain(f"  {paint('not taken', RED)}: {visible(verdict.said)}")
     complain(f"  {advice(verdict)}")
     raise typer.Exit(PROBLEM)
+
+
+def _say_after(step: Step, verdict: Verdict) -> None:
+    """Say whether the message could be changed or answered."""
+    if verdict.answer is Answer.SENT:
+        say(f"  {paint(DONE[step], GREEN)}: the answer was: {visible(verdict.said)}")
+    else:
+        complain(f"  {paint(f'not {DONE[step]}', RED)}: {visible(verdict.said)}")
+        complain(f"  {advice(verdict)}")
 
 
 def _refused(introduction: Introduction | None) -> Verdict:
