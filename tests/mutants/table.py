@@ -59,6 +59,6 @@ PARTS = (
     Part(modules=("delivery", "posting"), tests=("posting", *DELIVERY)),
     Part(
         modules=("store/lower", "store/handing", "store/digests"),
-        tests=("handing", *DELIVERY, "storm", "writer", "requests"),
+        tests=("handing", "store_lower", *DELIVERY, "storm", "writer", "requests"),
     ),
 )
