@@ -219,6 +219,21 @@ async def test_a_digest_that_waits_when_its_channel_breaks_is_told_by_the_fallba
 
 
 @virtual
+async def test_the_digest_of_a_chat_that_was_broken_counts_what_is_over_as_well(tmp_path, clock):
+    async with a_storm(tmp_path, clock) as (slack, spine):
+        slack.tokens.clear()
+        await take(spine, *(of(number) for number in range(30)))
+        await spine.settle(1000)
+        await take(spine, *(over(number) for number in range(25)))
+        slack.tokens.add(TOKEN)
+        await spine.settle(4000)
+        assert [lines(one)[:2] for one in slack.messages if "Digest" in one.text] == [
+            ["📋 Digest · 30 alarms", "5 triggered, 25 recovered"]
+        ]
+        assert len(slack.messages) == 1
+
+
+@virtual
 async def test_the_chat_is_at_ease_again_and_says_when_digesting_began_and_ended(tmp_path, clock):
     async with a_storm(tmp_path, clock) as (slack, spine):
         await take(spine, *(of(number) for number in range(30)))
