@@ -419,6 +419,16 @@ async def test_a_worker_whose_call_never_ends_is_stuck_unless_it_has_none_under_
 
 
 @virtual
+async def test_a_worker_whose_loop_does_not_turn_is_stuck_unless_it_was_told_to_end(tmp_path, clock):
+    async with a_spine(tmp_path, MACHINE, clock, workers=False) as spine:
+        worker = spine.workers["tickets"]
+        await spine.settle(121)
+        assert worker.stuck() == "the worker has not turned for 121 s"
+        worker.end()
+        assert worker.stuck() == ""
+
+
+@virtual
 async def test_a_worker_that_was_renewed_works_by_the_new_words(tmp_path, clock):
     channel = Scripted(clock)
     async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel})) as spine:

@@ -45,7 +45,7 @@ PARTS = (
     Part(modules=("channels/mending",), tests=("mending",)),
     Part(modules=("channels/success",), tests=("channel_success",)),
     Part(modules=("merging",), tests=("merging", "delivery_merging")),
-    Part(modules=("digesting",), tests=("digesting",)),
+    Part(modules=("digesting",), tests=("digesting", "digest_properties")),
     Part(modules=("planning",), tests=("planning",)),
     Part(modules=("pulse",), tests=("pulse",)),
     Part(modules=("lanes", "queue"), tests=("lanes", "queue")),
@@ -54,11 +54,12 @@ PARTS = (
         tests=("aiming", "attempt", "pardon", "probing", "settling"),
     ),
     # The delivery half.
-    Part(modules=("condition",), tests=("condition", "delivery_broken")),
+    Part(modules=("condition",), tests=("condition",)),
     Part(modules=("storm",), tests=("storm_looks", "storm")),
-    Part(modules=("delivery", "posting"), tests=("posting", *DELIVERY)),
+    Part(modules=("posting",), tests=("posting",)),
+    Part(modules=("delivery",), tests=DELIVERY),
+    Part(modules=("store/handing",), tests=("handing", "delivery_handing", "delivery_fallbacks")),
     Part(
-        modules=("store/lower", "store/handing", "store/digests"),
-        tests=("handing", "store_lower", *DELIVERY, "storm", "writer", "requests"),
+        modules=("store/lower", "store/digests"), tests=("store_lower", "storm", "delivery_restart", "delivery_probing")
     ),
 )
