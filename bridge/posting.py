@@ -112,9 +112,12 @@ class Poster:
         return await channel.link(told.receipt) if told else ""
 
     async def _arrived(self, delivery: Delivery, call: Call) -> Verdict | None:
-        """Look whether an attempt without an answer arrived, where the channel can; a change is made again anyway."""
-        channel = self.post.channel
-        if not delivery.attempts or call.step is Step.UPDATE or not isinstance(channel, Searched):
+        """Look whether an attempt without an answer arrived, where the channel can.
+
+        A change is made again anyway, and a digest, too: it may tell more by now than what stands there.
+        """
+        channel, grows = self.post.channel, call.state is State.DIGEST
+        if not delivery.attempts or grows or call.step is Step.UPDATE or not isinstance(channel, Searched):
             return None
         unsure = await self.outbox.unsure(delivery.id, self.post.name)
         if unsure is None:

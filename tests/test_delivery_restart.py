@@ -360,6 +360,27 @@ async def test_without_the_channels_id_nothing_is_looked_for(tmp_path, clock):
 
 
 @virtual
+async def test_a_digest_without_an_answer_is_told_again_with_what_came_since(tmp_path, clock):
+    async with serve_slack(clock=clock.monotonic) as slack:
+        slack.scopes = MAY_READ
+        text = CONFIG.replace('"#ops",', '"#ops", digest_over: 2,') % (TOKEN, slack.api_url, "ops")
+        async with a_spine(tmp_path, text, clock) as spine:
+            slack.next += [Trouble(), Trouble(status=429, headers={"Retry-After": "10"})]
+            await take(spine, of(0))
+            await spine.settle(5)
+            await take(spine, *map(of, range(1, 6)))
+            await spine.settle(5)
+            slack.next.append(Trouble(fails="drop", takes=True))
+            while len(slack.top_level) < 2:
+                await spine.settle(0.1)
+            await take(spine, of(6))
+            await spine.settle(30)
+            assert [one.text for one in slack.top_level][1:] == [
+                "📋 Digest · 5 alarms: 5 triggered", "📋 Digest · 6 alarms: 6 triggered",
+            ]  # fmt: skip
+
+
+@virtual
 async def test_a_change_without_an_answer_is_made_again_without_looking(tmp_path, clock):
     async with a_slack(tmp_path, clock) as (slack, spine):
         slack.scopes = MAY_READ

@@ -6,11 +6,12 @@ import sys
 import time
 
 from tests.simulation.making import make
-from tests.simulation.seeds import trace, try_scenario, try_seeds
+from tests.simulation.seeds import Outcome, trace, try_scenario, try_seeds
 from tests.simulation.shrinking import shrink
 from tests.simulation.world import run
 
-SHOWN = 20  # seeds, and promises of a seed
+SHOWN = 20  # promises of a seed
+TOLD_EVERY = 100  # seeds
 
 
 def main() -> int:
@@ -34,10 +35,15 @@ def main() -> int:
 def many(first: int, seeds: int, processes: int | None) -> int:
     """Run many."""
     begun = time.perf_counter()
-    total = try_seeds(range(first, first + seeds), processes)
+
+    def tell(number: int, one: Outcome) -> None:
+        for seed, wrong in one.broken.items():
+            print(f"seed {seed}: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if wrong[1:] else ""), flush=True)
+        if number % TOLD_EVERY == 0 and number < seeds:
+            print(f"{number} of {seeds} seeds in {time.perf_counter() - begun:.0f} s", flush=True)
+
+    total = try_seeds(range(first, first + seeds), processes, tell)
     print("\n".join(total.lines()))
-    for seed, wrong in list(total.broken.items())[:SHOWN]:
-        print(f"seed {seed}: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if wrong[1:] else ""))
     never = total.never()
     print("never met:", ", ".join(never) or "nothing")
     print(f"{seeds} seeds in {time.perf_counter() - begun:.0f} s, {len(total.broken)} broke a promise")

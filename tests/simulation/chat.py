@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -20,11 +20,15 @@ RICH = "rich"  # not taken, as plain text it would be
 REFUSED = "refused"  # this message is never taken
 BROKEN = "broken"  # nothing is taken until somebody mends it
 GONE = "gone"  # the message to update or answer is not there
+TEMPLATE = "template"  # it fails: a plain text comes
 PAGE = "page"  # a log-in page: not taken
 CLEAR = frozenset({TAKEN, LIMITED, UNAVAILABLE, RICH, REFUSED, BROKEN, GONE, PAGE})  # the answer says which it was
 KEPT = frozenset({TAKEN, TAKEN_UNSAID, SLOW, UNSURE})
 
-WORDS = re.compile(r"sim (?P<state>\w+) value=(?P<value>\S*) event=(?P<event>\d+) delivery=(?P<delivery>\d+)")
+WORDS = re.compile(
+    r"sim (?P<state>\w+) value=(?P<value>\S*) event=(?P<event>\d+) delivery=(?P<delivery>\d+) "
+    r"channel=(?P<channel>\w+)"
+)
 MEMBER = re.compile(r" has=(\w+)=(\S+)")
 PLAIN = re.compile(r"Value: (?P<value>\d+) %|\"value\": (?P<strange>\d+)")
 STATES = {
@@ -32,6 +36,7 @@ STATES = {
     "Expired": "expired", "Closed": "closed", "Replaced": "replaced",
 }  # fmt: skip
 JSON = {"Content-Type": "application/json; charset=utf-8"}
+SPOILT = 23  # a value that it divides spoils the template
 SECONDS = 10.0  # a channel's time-out
 
 
@@ -55,17 +60,30 @@ class Request:
     ts: str = ""  # of the message that was posted, updated or answered
 
 
-class Chat:
-    """One platform with one room: a Slack, a webhook of Slack's, or any other."""
+@dataclass(slots=True)
+class Room:
+    """What the channels into one room share, which one app posts to."""
 
-    def __init__(self, name: str, kind: str, world: Any) -> None:
-        self.name, self.kind = name, kind
+    broken_until: float = 0.0
+    limited_until: float = 0.0
+    messages: dict[str, None] = field(default_factory=dict)  # ts of what stands there
+    latest: int = 0
+    chats: "dict[str, Chat]" = field(default_factory=dict)  # by channel, the main one first
+
+    @property
+    def main(self) -> str:
+        """Give the channel that tells of itself in no other way: a plain text does not name it."""
+        return next(iter(self.chats))
+
+
+class Chat:
+    """One platform as one channel meets it: a Slack, a webhook of Slack's, or any other."""
+
+    def __init__(self, name: str, kind: str, world: Any, room: Room) -> None:
+        self.name, self.kind, self.room = name, kind, room
         self.next: deque[Any] = deque()  # faults that meet one request each
-        self.broken_until = 0.0
-        self.limited_until = 0.0
-        self.messages: dict[str, None] = {}  # ts of what stands there
         self._world = world
-        self._latest = 0
+        room.chats[name] = self
 
     def protocol(self) -> "Line":
         return Line(self)
@@ -73,7 +91,7 @@ class Chat:
     async def answer(self, line: "Line", target: str, headers: dict[str, str], body: bytes) -> None:
         """Decide how a request fares, write it down, and say what there is to say."""
         if target.endswith("auth.test"):  # asks, and posts nothing
-            is_broken = self._world.times()[0] < self.broken_until
+            is_broken = self._world.times()[0] < self.room.broken_until
             line.write(200, JSON, json.dumps({"ok": False, "error": "invalid_auth"} if is_broken else {"ok": True}))
             return
         if target.endswith("getPermalink"):
@@ -83,6 +101,10 @@ class Chat:
             line.write(200, JSON, json.dumps(self._standing()))
             return
         request = self._read(target, headers, json.loads(body))
+        await self.room.chats[request.channel].take(request, line)
+
+    async def take(self, request: Request, line: "Line") -> None:
+        """Let a request fare as it is to."""
         await asyncio.sleep(self._world.latency())
         request.fared, request.wait = self._fate(request)
         if request.fared in KEPT:
@@ -100,64 +122,65 @@ class Chat:
         """Give what stands there, to a token that may read it: that of every other run."""
         if self._world.scenario.seed % 2:
             return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
-        mine = [one for one in self._world.history.requests if one.channel == self.name and one.fared in KEPT]
+        mine = [one for one in self._world.history.requests if one.channel in self.room.chats and one.fared in KEPT]
         messages = [
             {"ts": one.ts, "metadata": {"event_type": "alarm_bridge", "event_payload": {"delivery_id": one.delivery}}}
             for one in mine
-            if one.ts in self.messages and one.step != "update"
+            if one.ts in self.room.messages and one.step != "update"
         ]
         return {"ok": True, "messages": messages[::-1]}
 
     def _read(self, target: str, headers: dict[str, str], said: dict[str, Any]) -> Request:
-        step, members = "post", ()
+        step, members, channel = "post", (), self.room.main
         if self.kind == "webhook":
             found = {"state": said["state"], "event": said["event_id"], "delivery": headers["webhook-id"]}
             value = said["alarm"]["value"] or said["callback"].get("value") or own_mark(said["callback"])
         else:
             found, value = _found(said["text"])
+            channel = found.pop("channel", channel)
+            if not found["event"] and value.isdecimal() and int(value) % SPOILT == 0:
+                self._world.met(TEMPLATE)
             members = tuple(MEMBER.findall(said["text"]))
             step = "update" if target.endswith("chat.update") else "reply" if "thread_ts" in said else "post"
         now, wall = self._world.times()
         return Request(
-            at=now, wall=wall, channel=self.name, step=step, mark=str(value), members=members, fared="", life=self._world.life,
+            at=now, wall=wall, channel=channel, step=step, mark=str(value), members=members, fared="", life=self._world.life,
             config=len(self._world.history.configs),
             ts=said.get("ts") or said.get("thread_ts") or "", **found,
         )  # fmt: skip
 
     def _fate(self, request: Request) -> tuple[str, float]:
         now = self._world.times()[0]
-        if now < self.broken_until:
+        if now < self.room.broken_until:
             return BROKEN, 0.0
-        if now < self.limited_until:
-            return LIMITED, float(ceil(self.limited_until - now))
+        if now < self.room.limited_until:
+            return LIMITED, float(ceil(self.room.limited_until - now))
         fate, wait = TAKEN, 0.0
         if self.next:
             fault = self.next.popleft()
             fate, wait = fault.kind, fault.seconds
             self._world.met(fate)
         if fate == LIMITED:
-            self.limited_until = now + wait
-        if fate == RICH and (
-            not request.event or ":" in request.mark or request.state == "digest"
-        ):  # the bridge's own say no value in plain text
-            fate = TAKEN
+            self.room.limited_until = now + wait
+        is_second = self.name != self.room.main  # a plain text does not say of which channel it is
+        if fate == RICH and (is_second or not request.event or ":" in request.mark or request.state == "digest"):
+            fate = TAKEN  # the bridge's own say no value in plain text
         if fate == REFUSED:
             request.event = request.event or "plain"
-        if fate in KEPT and request.ts and request.ts not in self.messages:
+        if fate in KEPT and request.ts and request.ts not in self.room.messages:
             fate = GONE
             self._world.met(GONE)
         return fate, wait
 
     def _keep(self, request: Request) -> None:
         if request.step == "post":
-            self._latest += 1
-            request.ts = f"1700000000.{self._latest:06d}"
-        if request.step == "post":
-            self.messages[request.ts] = None
+            self.room.latest += 1
+            request.ts = f"1700000000.{self.room.latest:06d}"
+            self.room.messages[request.ts] = None
 
     def vanish(self) -> None:
         """Let somebody delete all messages."""
-        self.messages.clear()
+        self.room.messages.clear()
 
     def _words(self, request: Request) -> tuple[int, dict[str, str], str]:
         if self.kind == "webhook":

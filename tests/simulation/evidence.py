@@ -1,7 +1,7 @@
 """What was seen of a run, put in order so that it can be asked about."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,12 @@ class Evidence:
         marks = {one[0]: self.told_by(one[2]).mark for one in self.history.callbacks}
         events = {one[0]: (marks.get(one[8], ""), one[1]) for one in self.history.events}
         self.stored = {str(one[0]): events[one[1]] for one in self.history.deliveries}  # what each delivery tells
+        replayed = {str(new or old) for what, old, changed, new in self.history.asked if what == "replay" and changed}
+        self.replayed = replayed  # deliveries
+        self.replays = Counter(
+            (channel, *events[event]) for id_, event, channel, *_ in self.history.deliveries if str(id_) in replayed
+        )
+        self.notes = {str(one[0]): one[6] for one in self.history.deliveries}
         self.fates: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for _, event, channel, _, state, _, note in self.history.deliveries:
             self.fates[channel, *events[event]].add(state)

@@ -6,19 +6,22 @@ from tests.simulation.model import News
 
 NEEDLESS = {"repeat", "replaced"}  # as updates of what a digest told of
 SUPERSEDED = "superseded"
+GIVEN_UP = "given up after"
+IN_A_DIGEST = "told in a digest: delivery "
+MOST_BEFORE = 3  # younger ones go by turns with those that were tried before
 
 
 def is_excused(seen: Evidence, news: News, channel: str) -> bool:
     """Whether it was refused for good, or there was nothing to update."""
     machine = seen.plan.channels[channel].type == "webhook"
-    if seen.refused(channel, news):
+    if seen.refused(channel, news) or _was_given_up(seen, news, channel):
         return True
     if not machine and (_is_merged(seen, news, channel) or is_digested(seen, news, channel)):
         return True
     if news.steps[channel] == ("update",) and news.state in {"replaced", "expired"}:
         gone = any(one.fared == GONE for one in seen.made(channel, news))
         return gone or not _has_message(seen, news, channel)
-    return _was_given_up(seen, news, channel) or (not machine and _was_over(seen, news, channel))
+    return not machine and _was_over(seen, news, channel)
 
 
 def is_told_elsewhere(seen: Evidence, news: News, channel: str) -> bool:
@@ -30,6 +33,8 @@ def is_told_elsewhere(seen: Evidence, news: News, channel: str) -> bool:
             return True  # who has the alarm by now is silent at its end
         is_news = news.state not in {"replaced", "expired"} or news.steps.get(channel) != ("update",)
         if seen.plan.channels[place].type in CHATS and (_was_over(seen, news, place) or not is_news):
+            return True
+        if _was_given_up(seen, news, place):
             return True
         if _knows_better(seen, news, channel, place):
             return True
@@ -104,12 +109,30 @@ def _has_message(seen: Evidence, news: News, channel: str) -> bool:
 
 
 def _was_given_up(seen: Evidence, news: News, channel: str) -> bool:
-    """Whether the config did not have the channel for longer than anything may wait, from before it could be told."""
+    """Whether it waited for longer than anything may wait: the channel failed, or the config did not have it."""
+    notes = seen.fates[channel, news.mark, news.state]
+    digests = [seen.notes.get(one.removeprefix(IN_A_DIGEST), "") for one in notes if one.startswith(IN_A_DIGEST)]
+    if any(one.startswith(GIVEN_UP) for one in (*notes, *digests)):
+        return not _was_overtaken(seen, news, channel)
     limit = seen.plan.give_up_after * 1000 - seen.moved
     return any(
         begins * 1000 >= news.at - seen.moved and ends * 1000 - news.at >= limit
         for begins, ends in _gone(seen, channel)
     )
+
+
+def _was_overtaken(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether a chat took younger news while this was still to be told: then this could have been told, too."""
+    plan = seen.plan.channels[channel]
+    if (
+        plan.type not in CHATS or plan.digest_over
+    ):  # elsewhere each alarm waits for itself, or what is urgent goes first
+        return bool(seen.kept(channel, news))
+    until = news.at / 1000 + seen.plan.give_up_after - seen.moved / 1000
+    taken = (one for one in seen.history.requests if one.channel == channel and one.fared == TAKEN and one.wall < until)
+    known = (seen.news.get((one.mark, one.state)) for one in taken)
+    younger = {(one.mark, one.state) for one in known if one and one.rank > news.rank and one.key != news.key}
+    return sum(state != "escalated" and ":" not in mark for mark, state in younger) > MOST_BEFORE
 
 
 def _gone(seen: Evidence, channel: str) -> list[tuple[float, float]]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from bridge.store.requests import What, Wish
 from tests.simulation import chat
 from tests.simulation.loop import START
 from tests.simulation.scenario import Fault
@@ -11,6 +12,12 @@ from tests.simulation.scenario import Fault
 OF_REQUESTS = (
     chat.LIMITED, chat.UNAVAILABLE, chat.TAKEN_UNSAID, chat.LOST, chat.SLOW, chat.UNSURE, chat.RICH, chat.REFUSED, chat.PAGE,
 )  # fmt: skip
+
+OPEN = "SELECT id FROM episodes WHERE phase = 'open' AND kind != 'bridge' ORDER BY id"
+ENDED = (
+    "SELECT deliveries.id FROM deliveries JOIN events ON events.id = event_id LEFT JOIN episodes ON episodes.id = episode_id "
+    "WHERE deliveries.state IN ('sent', 'dead') AND coalesce(kind, '') != 'bridge' ORDER BY deliveries.id"
+)
 
 
 class Faults:
@@ -29,7 +36,7 @@ class Faults:
         """Let nothing go wrong any more."""
         for one in self._world.chats.values():
             one.next.clear()
-            one.broken_until = one.limited_until = 0.0
+            one.room.broken_until = one.room.limited_until = 0.0
         self._world.change(0)
 
     async def _do(self, fault: Fault) -> None:
@@ -41,7 +48,7 @@ class Faults:
 
     async def _broken(self, fault: Fault) -> None:
         self._world.met("broken")
-        self._world.chats[fault.channel].broken_until = self._world.loop.time() + fault.seconds
+        self._world.chats[fault.channel].room.broken_until = self._world.loop.time() + fault.seconds
         await asyncio.sleep(fault.seconds)
 
     async def _down(self, fault: Fault) -> None:
@@ -78,6 +85,19 @@ class Faults:
     async def _reload(self, fault: Fault) -> None:
         self._world.met("reload")
         self._world.change(1 - self._world.config)
+
+    async def _close(self, fault: Fault) -> None:
+        self._ask(What.CLOSE, OPEN, fault.count)
+
+    async def _replay(self, fault: Fault) -> None:
+        self._ask(What.REPLAY, ENDED, fault.count)
+
+    def _ask(self, what: What, found: str, count: int) -> None:
+        """Ask for something, as a command does: it waits where the bridge is not there."""
+        subjects = [subject for (subject,) in self._world.disk.rows(found)]
+        chosen = self._world.random.sample(subjects, min(count, len(subjects)))
+        self._world.history.met[what.value] += len(chosen)
+        self._world.disk.ask([Wish(what=what, subject=one) for one in chosen], self._world.clock.now())
 
     async def _kill(self, fault: Fault) -> None:
         """Kill it so many steps after the next time that it waits for a thread."""

@@ -13,7 +13,7 @@ def decided(seen: Evidence) -> Iterator[str]:
     """Let the model hear what was stored, and compare what became of it."""
     history, model = seen.history, seen.model
     stored = [(one[0], "callback", one) for one in history.callbacks]
-    ends = [(one[0], "event", one) for one in history.events if one[1] in {"expired", "unrecognised"}]
+    ends = [(one[0], "event", one) for one in history.events if one[1] in {"expired", "closed", "unrecognised"}]
     marks = {one[0]: seen.told_by(one[2]).mark for one in history.callbacks}
     strange = counted = 0
     for number, what, row in sorted(stored + ends, key=lambda one: one[0]):
@@ -31,15 +31,19 @@ def decided(seen: Evidence) -> Iterator[str]:
             counted += 1 + row[7]
             model.announce(marks[row[8]])
         else:
-            yield from _expired(seen, row)
+            yield from _ended(seen, row)
     if strange != counted:
         yield f"announced: {counted} of {strange} bodies that are no alarm"
 
 
-def _expired(seen: Evidence, row: Any) -> Iterator[str]:
-    episode = seen.model.expire((row[5], row[4]), row[6] - BEGAN_MS, row[3] - BEGAN_MS)
+def _ended(seen: Evidence, row: Any) -> Iterator[str]:
+    state = row[1]
+    episode = seen.model.end(state, (row[5], row[4]), row[6] - BEGAN_MS, row[3] - BEGAN_MS)
     if episode is None:
-        yield f"expired: {row[4]} was not open"
+        yield f"{state}: {row[4]} was not open"
+    elif state == "closed":
+        if ("close", row[10]) not in {(what, subject) for what, subject, changed, _ in seen.history.asked if changed}:
+            yield f"closed: nobody asked to close {row[4]}"
     elif row[3] - BEGAN_MS - episode.received_at < EXPIRY - seen.moved:
         yield f"expired: {row[4]} too early"
 

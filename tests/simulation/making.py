@@ -1,6 +1,7 @@
 """A scenario from a seed: always the same one from the same."""
 
 from dataclasses import replace
+from itertools import combinations
 from random import Random
 
 from tests.simulation import chat
@@ -15,9 +16,27 @@ CHANNEL_FAULTS = (
     chat.LIMITED, chat.UNAVAILABLE, chat.TAKEN_UNSAID, chat.LOST, chat.SLOW, chat.UNSURE, chat.RICH, chat.REFUSED,
     chat.PAGE, "broken", "down", "vanished",
 )  # fmt: skip
-OTHER_FAULTS = ("kill", "kill", "restart", "reload", "full disk", "slow disk", "clock step")
-SLACK_REPEATS = (("update",), ("thread",), ("post",), ("update", "thread"), ())
-SLACK_ENDS = (("update", "thread"), ("update", "broadcast"), ("update",), ("thread",), ("post",))
+OTHER_FAULTS = (
+    "kill",
+    "kill",
+    "restart",
+    "reload",
+    "full disk",
+    "slow disk",
+    "clock step",
+    "close",
+    "replay",
+    "replay",
+)
+GIVE_UP = (86400, 86400, 86400, 1800, 600)  # seconds
+
+
+def _some_of(*steps: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(some for size in range(len(steps) + 1) for some in combinations(steps, size))
+
+
+SLACK_REPEATS = _some_of("update", "thread", "post")
+SLACK_ENDS = _some_of("update", "thread", "broadcast", "post")
 
 
 def make(seed: int) -> Scenario:
@@ -75,19 +94,27 @@ def _plan(random: Random) -> Plan:
             fallback=of_hook,
             digest_over=over,
         ),
+        "dba": ChannelPlan(  # into the same room as ops
+            type="slack",
+            on_repeat=random.choice(SLACK_REPEATS),
+            on_recovered=random.choice(SLACK_ENDS),
+            digest_over=over,
+        ),
         "tickets": ChannelPlan(type="webhook", on_repeat=("post",), on_recovered=("post",)),
     }
     routes = (
         RoutePlan(name="first", policies=("p0", "p1"), channels=("ops",), goes_on=True),
         RoutePlan(
-            name="second", policies=("p1",), channels=("ops", "hook"), repeat_interval=random.choice((400, 1200)),
+            name="second", policies=("p1",), channels=("ops", "hook", "dba"), repeat_interval=random.choice((400, 1200)),
             on_repeat=("post",),
         ),
-        RoutePlan(name="third", policies=("p2",), channels=("hook", "tickets"), repeat_interval=700),
+        RoutePlan(name="third", policies=("p2",), channels=("hook", "dba", "tickets"), repeat_interval=700),
         RoutePlan(name="nowhere", policies=("p3",), channels=() if random.random() < 0.5 else ("tickets",)),
     )  # fmt: skip
     assert set(POLICIES) > {policy for route in routes for policy in route.policies}
-    return Plan(channels=channels, routes=routes, default_channels=("tickets", "ops"))
+    return Plan(
+        channels=channels, routes=routes, default_channels=("tickets", "ops"), give_up_after=random.choice(GIVE_UP)
+    )
 
 
 def _changed(random: Random, plan: Plan) -> Plan:

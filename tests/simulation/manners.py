@@ -6,24 +6,28 @@ from tests.simulation.chat import BROKEN, LIMITED, Request
 from tests.simulation.evidence import CHATS, Evidence
 from tests.simulation.telling import STORING_SECONDS
 
-AT_ONCE, EVERY = 4, 1.0  # of a chat: so many at once (one that waited for the disk, and a burst), then one in so long
+ROOMS = (("ops", "dba"), ("hook",))  # channels that are counted together
+BURST, EVERY = (
+    3,
+    1.0,
+)  # of a room: so many at once, and one of each channel that waited for the disk; then one in so long
 MOST_IN_A_ROW = 12
 PROBE_SECONDS = 300.0
 
 
 def pace(seen: Evidence) -> Iterator[str]:
     """A chat gets no more than it takes."""
-    for channel, plan in seen.plan.channels.items():
-        if plan.type in CHATS:
-            yield from list(_too_many(channel, [one for one in seen.history.requests if one.channel == channel]))[:1]
+    for room in ROOMS:
+        yield from list(_too_many(room, [one for one in seen.history.requests if one.channel in room]))[:1]
 
 
-def _too_many(channel: str, made: list[Request]) -> Iterator[str]:
+def _too_many(room: tuple[str, ...], made: list[Request]) -> Iterator[str]:
+    at_once = BURST + len(room)
     for number, first in enumerate(made):
-        for count, last in enumerate(made[number + AT_ONCE : number + MOST_IN_A_ROW], AT_ONCE + 1):
+        for count, last in enumerate(made[number + at_once : number + MOST_IN_A_ROW], at_once + 1):
             is_one_life = (last.life, last.config) == (first.life, first.config)
-            if is_one_life and count > AT_ONCE + (last.at - first.at) / EVERY + 0.1:
-                yield f"pace: {channel} got {count} calls from {first.at:.2f} to {last.at:.2f}"
+            if is_one_life and count > at_once + (last.at - first.at) / EVERY + 0.1:
+                yield f"pace: {' and '.join(room)} got {count} calls from {first.at:.2f} to {last.at:.2f}"
 
 
 def waits(seen: Evidence) -> Iterator[str]:

@@ -58,13 +58,13 @@ class Model:
             self._tell(meant, heard, episode, key)
         return meant.outcome
 
-    def expire(self, key: Key, began: int, now: int) -> Episode | None:
-        """End an episode of which nothing was heard; None where it is not there or not open."""
+    def end(self, state: str, key: Key, began: int, now: int) -> Episode | None:
+        """End an episode that expired or was closed; None where it is not there or not open."""
         self.rank, self.now = self.rank + 10, now
         for episode in self.known.get(key, []):
             if episode.began == began and episode.phase == "open":
-                episode.phase = "expired"
-                self._end("expired", key, episode)
+                episode.phase = state
+                self._end(state, key, episode)
                 return episode
         return None
 

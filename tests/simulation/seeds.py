@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -17,7 +17,7 @@ from tests.simulation.world import History, run
 
 DISTURBANCES = ("nine bindings", "sent again later", "late", "hung up on")
 VERDICTS = ("sent", "retry", "rejected", "broken", "ambiguous", "gone")
-FAULTS = tuple(sorted({*CHANNEL_FAULTS, *OTHER_FAULTS, *DISTURBANCES, chat.GONE}))
+FAULTS = tuple(sorted({*CHANNEL_FAULTS, *OTHER_FAULTS, *DISTURBANCES, chat.GONE, chat.TEMPLATE, "given up"}))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,12 +72,17 @@ def try_scenario(scenario: Scenario) -> Outcome:
     )
 
 
-def try_seeds(seeds: Iterable[int], processes: int | None = None) -> Outcome:
-    """Run many seeds."""
+def try_seeds(
+    seeds: Iterable[int],
+    processes: int | None = None,
+    tell: Callable[[int, Outcome], None] = lambda _number, _one: None,
+) -> Outcome:
+    """Run many seeds; `tell` hears of each as it ends, and how many have."""
     total = Outcome()
     with ProcessPoolExecutor(processes or os.cpu_count(), mp_context=get_context("forkserver")) as pool:
-        for outcome in pool.map(try_seed, seeds, chunksize=4):
+        for number, outcome in enumerate(pool.map(try_seed, seeds, chunksize=4), 1):
             total.add(outcome)
+            tell(number, outcome)
     return total
 
 

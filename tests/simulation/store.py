@@ -4,8 +4,9 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from datetime import datetime
 from functools import cache
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -18,9 +19,11 @@ from bridge.clock import Clock, SystemClock
 from bridge.store import Store, StoreUnavailable
 from bridge.store.engines import engine
 from bridge.store.opening import open_store
+from bridge.store.requests import Requests, Wish
 from bridge.store.store import Engines
 from tests.simulation.loop import PROCESS, SimLoop
 
+BUSY_SECONDS = 0.05
 FULL = "database or disk is full"
 MEMORY = Path("/dev/shm")  # a disk that takes no time, where there is one
 
@@ -131,6 +134,14 @@ class Disk:
         if name == "write":
             raise StoreUnavailable(f"the store cannot be written: {FULL}")
         raise OperationalError(None, None, sqlite3.OperationalError(FULL))
+
+    def ask(self, wishes: Iterable[Wish], now: datetime) -> None:
+        """Write requests as a command does; one that finds the file busy tries again."""
+        engines = _engines(self.path)
+        try:
+            Requests(writing=engines.at_once, reading=engines.reading).ask(wishes, who="somebody", now=now)
+        except OperationalError:
+            self._loop.call_later(BUSY_SECONDS, self.ask, list(wishes), now)
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """Read the database as another program would."""

@@ -29,7 +29,8 @@ def told(seen: Evidence) -> Iterator[str]:
             kept = seen.kept(channel, news)
             if not kept and not is_excused(seen, news, channel) and not is_told_elsewhere(seen, news, channel):
                 yield f"told: {channel} was never told {named(news)}"
-            if len(kept) > len(steps) + sum(_is_unsure(seen, one) for one in kept):
+            wished = seen.replays[channel, news.mark, news.state]
+            if len(kept) > len(steps) + wished + sum(_is_unsure(seen, one) for one in kept):
                 yield f"twice: {channel} was told {named(news)} {len(kept)} times: {shown(kept)}"
 
 
@@ -66,6 +67,10 @@ def order(seen: Evidence) -> Iterator[str]:
         news = seen.news.get((request.mark, request.state))
         if request.fared not in KEPT or news is None or request.state == "unrecognised":
             continue
+        if request.delivery in seen.replayed:
+            continue
+        if not request.delivery and seen.replays[request.channel, request.mark, request.state]:
+            continue  # a plain text does not say
         before = latest.get((request.channel, news.key))
         if before is None or news.rank >= before.rank:
             latest[request.channel, news.key] = news

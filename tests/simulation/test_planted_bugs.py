@@ -10,17 +10,20 @@ from sqlalchemy import text
 from bridge import delivery, digesting, posting, retry
 from bridge.alarm import State
 from bridge.condition import restored
+from bridge.configuration import references
 from bridge.lanes import Lanes
 from bridge.lifecycle import Outcome, Row, table
 from bridge.message import Answer
-from bridge.store import Judgement, Store, Writer
-from tests.simulation import seeds
+from bridge.store import Judgement, Store, Writer, handing
+from tests.simulation import making, seeds
+from tests.simulation.scenario import Fault
 
 pytestmark = [  # a process that is killed closes nothing
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 MOST_SEEDS = 200
+CIRCLES = range(6)  # seeds: in each of them both fallbacks are broken at once
 AGAIN = (
     "UPDATE deliveries SET state = 'waiting' WHERE state = 'sent' AND event_id IN "
     "(SELECT event_id FROM deliveries WHERE state IN ('waiting', 'begun'))"
@@ -110,6 +113,33 @@ def recovery_dropped_in_a_digest(patch):
     patch.setattr(digesting, "_superseded", superseded)
 
 
+def a_config_whose_fallbacks_go_round_in_a_circle(patch):
+    def circular(plan):
+        names = [name for name in ("ops", "dba") if name in plan.channels]
+        pairs = zip(names, reversed(names), strict=True)
+        changed = {name: replace(plan.channels[name], fallback=other) for name, other in pairs if name != other}
+        return replace(plan, channels=plan.channels | changed)
+
+    def make(seed):
+        scenario = making.make(seed)
+        broken = Fault(at=900.0, kind="broken", channel="ops", seconds=1200.0)  # and dba, into the same room
+        plans = {"plan": circular(scenario.plan), "other": circular(scenario.other)}
+        return replace(scenario, faults=(broken, *scenario.faults), **plans)
+
+    patch.setattr(references, "_after", lambda _name, _targets: [])
+    patch.setattr(seeds, "make", make)
+
+
+def two_fallbacks_in_a_circle(patch):
+    a_config_whose_fallbacks_go_round_in_a_circle(patch)
+    patch.setattr(handing, "is_circle", lambda *_: False)
+
+
+def test_what_goes_round_in_a_circle_is_not_lost_where_the_check_of_the_config_fails(monkeypatch):
+    a_config_whose_fallbacks_go_round_in_a_circle(monkeypatch)
+    assert [seeds.try_seed(seed).broken for seed in CIRCLES] == [{}] * len(CIRCLES)
+
+
 @pytest.mark.parametrize(
     ("plant", "promise"),
     [
@@ -120,6 +150,7 @@ def recovery_dropped_in_a_digest(patch):
         (ambiguous_taken_for_sent, "told"),
         (step_repeated_after_a_crash, "twice"),
         (recovery_dropped_in_a_digest, "told"),
+        (two_fallbacks_in_a_circle, "told"),
         (late_resend_opens_again, "decided"),
         (reopening_of_a_replaced_episode_lost, "decided"),
     ],

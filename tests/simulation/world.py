@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,7 +17,7 @@ from bridge import delivery, parts
 from bridge.app import Running, bridge
 from bridge.config import Config, load
 from bridge.rendering import Renderer
-from tests.simulation.chat import Chat, Request
+from tests.simulation.chat import SPOILT, Chat, Request, Room
 from tests.simulation.faults import Faults
 from tests.simulation.loop import PROCESS, START, Process, SimLoop
 from tests.simulation.network import Network
@@ -25,13 +25,13 @@ from tests.simulation.scenario import BEGAN, Scenario
 from tests.simulation.sender import Sender
 from tests.simulation.store import Disk, folder
 
-PORTS = {"ops": 9001, "hook": 9002, "tickets": 9003, "spare": 9004}
+PORTS = {"ops": 9001, "dba": 9001, "hook": 9002, "tickets": 9003, "spare": 9004}
 COARSE = 120.0  # seconds: what is done by the clock is done this seldom
 NIGHT = 3600.0
 LONGEST_SETTLING = 12 * 3600.0
 WORK = (
     "SELECT 1 FROM deliveries WHERE state IN ('waiting', 'begun') "
-    "UNION SELECT 1 FROM episodes WHERE phase = 'open' AND kind = 'bridge' AND subject != 'channel_broken' LIMIT 1"
+    "UNION SELECT 1 FROM episodes WHERE phase = 'open' AND kind = 'bridge' AND subject NOT IN ('channel_broken', 'template_failing') LIMIT 1"
 )
 
 
@@ -95,6 +95,7 @@ class History:
     deliveries: list[Any] = field(default_factory=list)
     attempts: list[Any] = field(default_factory=list)
     open: list[Any] = field(default_factory=list)  # of the bridge's own alarms
+    asked: list[Any] = field(default_factory=list)  # by commands
 
 
 class World:
@@ -108,14 +109,17 @@ class World:
         self.disk = Disk(loop, self.random, self.met)
         self.network = loop.network = Network(loop)
         loop.thread = self.disk.thread
-        self.chats = {name: Chat(name, plan.type, self) for name, plan in scenario.plan.channels.items()}
+        rooms: defaultdict[int, Room] = defaultdict(Room)
+        self.chats = {
+            name: Chat(name, plan.type, self, rooms[PORTS[name]]) for name, plan in scenario.plan.channels.items()
+        }
         self.life = 0
         self.config = 0  # which of the plans is in the file
         self._changed = asyncio.Event()
         self.process: Process | None = None
         self._serving: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
-        self._doors: dict[str, Any] = {}
+        self._doors: dict[int, Any] = {}
 
     async def run(self) -> History:
         """Let it all happen."""
@@ -202,10 +206,10 @@ class World:
     # -- what the parts of the world tell it
 
     def open(self, channel: str) -> None:
-        self._doors[channel] = self.network.serve(self.chats[channel].protocol, "127.0.0.1", PORTS[channel])
+        self._doors[PORTS[channel]] = self.network.serve(self.chats[channel].protocol, "127.0.0.1", PORTS[channel])
 
     def close(self, channel: str) -> None:
-        self._doors[channel].close()
+        self._doors[PORTS[channel]].close()
 
     def latency(self) -> float:
         return self.random.uniform(0.001, 0.3)
@@ -246,12 +250,16 @@ class World:
         history.callbacks = rows("SELECT id, received_at, body, outcome, reason FROM callbacks ORDER BY id")
         history.events = rows(
             "SELECT events.id, events.state, cause, events.received_at, object_id, policy_id, episodes.started_at, "
-            "events.repeat_count, events.callback_id, episodes.kind FROM events LEFT JOIN episodes ON episodes.id = episode_id ORDER BY events.id"
+            "events.repeat_count, events.callback_id, episodes.kind, events.episode_id FROM events LEFT JOIN episodes ON episodes.id = episode_id ORDER BY events.id"
         )
         history.deliveries = rows(
             "SELECT id, event_id, channel, step, state, attempts, note FROM deliveries ORDER BY id"
         )
         history.open = rows("SELECT subject, object_id FROM episodes WHERE phase = 'open' AND kind = 'bridge'")
+        history.asked = rows(
+            "SELECT what, subject, changed, result FROM requests WHERE done_at IS NOT NULL ORDER BY id"
+        )
+        history.met["given up"] += sum(one[6].startswith("given up after") for one in history.deliveries)
         history.attempts = rows("SELECT delivery_id, made_at, answer FROM attempts ORDER BY id")
 
 
@@ -274,17 +282,19 @@ def templates() -> Path:
     """Write templates that say which event they tell: a platform reads that off again."""
     place = folder() / "templates"
     said = (
+        "{% if channel.name != 'dba' and alarm.value and (alarm.value | int) % SPOILT == 0 %}{{ 1 // 0 }}{% endif %}"
         '{% set own = callback["alarm-bridge"] %}{"text": "sim {{ state }} value={% if own %}{{ own.trouble }}:{{ own.about }}:'
         "{{ own.status }}:{{ own.at }}{% else %}{{ callback.value or alarm.value }}{% endif %} "
-        'event={{ event_id }} delivery={{ delivery_id }}"}'
+        'event={{ event_id }} delivery={{ delivery_id }} channel={{ channel.name }}"}'
     )
+    said = said.replace("SPOILT", str(SPOILT))
     for kind in ("slack", "slack_webhook"):
         (place / kind).mkdir(parents=True)
         for state in ("triggered", "repeat", "recovered", "escalated", "expired", "closed", "replaced", "unrecognised"):
             for name in (state, f"bridge-{state}"):
                 (place / kind / f"{name}.slack.json.j2").write_text(said)
         (place / kind / "digest.slack.json.j2").write_text(
-            '{"text": "sim digest value= event={{ event_id }} delivery={{ delivery_id }} of={{ digest.alarms }}'
+            '{"text": "sim digest value= event={{ event_id }} delivery={{ delivery_id }} channel={{ channel.name }} of={{ digest.alarms }}'
             '{% for alarm in events %}{% set own = alarm.raw["alarm-bridge"] %} has={{ alarm.state }}={% if own %}'
             "{{ own.trouble }}:{{ own.about }}:{{ own.status }}:{{ own.at }}{% else %}{{ alarm.value }}{% endif %}"
             '{% endfor %}"}'
