@@ -136,7 +136,8 @@ def _another(random: Random, kind: str) -> tuple[str, ...]:
 
 def _faults(random: Random, plan: Plan, span: int) -> list[Fault]:
     kinds = random.sample(CHANNEL_FAULTS, random.randint(3, 6)) + random.sample(OTHER_FAULTS, random.randint(2, 3))
-    assert len(kinds) >= LEAST_KINDS
+    if missing := max(0, LEAST_KINDS - len(set(kinds))):
+        kinds += random.sample(sorted(set(CHANNEL_FAULTS) - set(kinds)), missing)
     return [_fault(random, plan, span, kind) for kind in kinds for _ in range(random.randint(1, 3))]
 
 

@@ -12,6 +12,7 @@ from tests.simulation import chat
 from tests.simulation.judging import judge
 from tests.simulation.making import CHANNEL_FAULTS, OTHER_FAULTS, make
 from tests.simulation.scenario import Scenario
+from tests.simulation.store import folder
 from tests.simulation.table import ROWS
 from tests.simulation.world import History, run
 
@@ -89,4 +90,5 @@ def try_seeds(
 def trace(history: History) -> str:
     """Give a digest of all that was seen of a run: equal for equal runs."""
     seen = [*history.requests, *history.acknowledged, *history.callbacks, *history.events, *history.deliveries]
-    return blake2b(repr([*seen, *history.attempts, history.kills]).encode(), digest_size=16).hexdigest()
+    text = repr([*seen, *history.attempts, history.kills]).replace(str(folder()), "")  # a template that fails names it
+    return blake2b(text.encode(), digest_size=16).hexdigest()

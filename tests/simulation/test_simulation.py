@@ -13,7 +13,7 @@ from tests.simulation.shrinking import shrink
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 200
-SHARD = 40  # in one test, each of which meets every row, verdict and fault
+SHARD = 100  # in one test, each of which meets every row, verdict and fault
 # What the model is made of: nothing that the bridge is made of.
 MODEL = (
     "scenario.py", "table.py", "model.py", "judging.py", "evidence.py", "hearing.py", "telling.py", "excuses.py", "manners.py",

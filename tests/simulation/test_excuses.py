@@ -1,0 +1,152 @@
+"""What excuses a channel that was not told, each as small as it can be: what once was a failing seed."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.simulation.chat import BROKEN, REFUSED, TAKEN, Request
+from tests.simulation.evidence import Evidence
+from tests.simulation.excuses import is_excused, is_told_elsewhere
+from tests.simulation.model import News
+from tests.simulation.scenario import ChannelPlan, Plan, Told
+from tests.simulation.table import Episode
+from tests.simulation.telling import endings, order
+
+KEY = ("p0", "ins-0001")
+DAY = 86400.0
+PLAN = Plan(
+    channels={
+        "ops": ChannelPlan(type="slack", on_repeat=("update",), on_recovered=("update",), fallback="hook"),
+        "hook": ChannelPlan(type="slack_webhook", on_repeat=("post",), on_recovered=()),
+        "tickets": ChannelPlan(type="webhook", on_repeat=("post",), on_recovered=("post",)),
+    },
+    routes=(),
+    default_channels=(),
+)
+WITHOUT_HOOK = Plan(channels={name: PLAN.channels[name] for name in ("ops", "tickets")}, routes=(), default_channels=())
+
+
+def an_episode():
+    return Episode(
+        began=0,
+        phase="open",
+        kind="metric",
+        heard_at=0,
+        is_guess=False,
+        counted_at=0,
+        session="",
+        level="",
+        received_at=0,
+    )
+
+
+def seen_with(*requests, news=(), configs=(), deliveries=()):
+    """Give the evidence of a run in which this was seen; `deliveries` are channel, state and note of the first news'."""
+    rows = [
+        (100 + number, 10, channel, "post", state, 1, note) for number, (channel, state, note) in enumerate(deliveries)
+    ]
+    history = SimpleNamespace(
+        scenario=SimpleNamespace(plan=PLAN, plans=(PLAN, WITHOUT_HOOK), told=()),
+        requests=list(requests), configs=list(configs), deliveries=rows, steps=[], asked=[], events=[], callbacks=[],
+    )  # fmt: skip
+    seen = Evidence(history)
+    seen.model.news = list(news)
+    if deliveries:
+        first = news[0]
+        history.events = [(10, first.state, "callback", 0, KEY[1], KEY[0], 0, 0, 1, "metric", 5)]
+        history.callbacks = [(1, 0, first.mark.encode(), first.state, "")]
+        seen.said[first.mark.encode()] = Told(serial=int(first.mark), at=0.0)
+    seen.index()
+    return seen
+
+
+def news(rank, state, mark, episode, *, at=0, **steps):
+    return News(rank=rank, at=at, state=state, mark=mark, key=KEY, episode=episode, plan=PLAN, steps=steps)
+
+
+def request(channel, state, mark, fared, *, at=0.0, step="post"):
+    return Request(
+        at=at, wall=at, channel=channel, step=step, state=state, mark=mark, event="1", delivery="1", fared=fared
+    )
+
+
+def in_force(plan, wall):
+    return SimpleNamespace(after=0, plan=plan, wall=wall)
+
+
+@pytest.mark.parametrize(
+    ("at", "back", "excused"),
+    [
+        (100_000, 200.0 + DAY, True),  # it waited, and its channel was gone for longer than anything may wait
+        (100_000, 200.0 + DAY / 2, False),  # it came back in time
+        (300_000, 200.0 + DAY, False),  # it came when the channel was gone already, and never belonged to it
+    ],
+)
+def test_a_channel_that_the_config_did_not_have_for_too_long_need_not_be_told_what_waited(at, back, excused):
+    trigger = news(10, "triggered", "1000", an_episode(), at=at, hook=("post",))
+    seen = seen_with(news=[trigger], configs=[in_force(0, 0.0), in_force(1, 200.0), in_force(0, back)])
+    assert is_excused(seen, trigger, "hook") is excused
+
+
+@pytest.mark.parametrize(("fared", "excused"), [(TAKEN, True), (REFUSED, True), (BROKEN, False)])
+def test_an_update_for_which_a_newer_one_was_made_need_not_be_made_also_where_that_was_refused(fared, excused):
+    episode = an_episode()
+    repeat = news(20, "repeat", "1001", episode, ops=("update",))
+    ending = news(30, "recovered", "1002", episode, ops=("update",))
+    seen = seen_with(request("ops", "recovered", "1002", fared, step="update"), news=[repeat, ending])
+    assert is_excused(seen, repeat, "ops") is excused
+
+
+@pytest.mark.parametrize(("fared", "elsewhere"), [(TAKEN, True), (REFUSED, True), ("", False)])
+def test_a_fallback_that_is_silent_at_ends_has_the_alarm_also_where_it_refused_the_trigger(fared, elsewhere):
+    episode = an_episode()
+    trigger = news(10, "triggered", "1000", episode, ops=("post",))
+    ending = news(30, "recovered", "1002", episode, at=50_000, ops=("update",))
+    made = [request("ops", "triggered", "999", BROKEN, at=1.0), request("ops", "triggered", "999", TAKEN, at=40.0)]
+    made += [request("hook", "triggered", "1000", fared)] if fared else []
+    seen = seen_with(*made, news=[trigger, ending])
+    assert is_told_elsewhere(seen, ending, "ops") is elsewhere
+
+
+def a_hand_over(state, *, superseded, told):
+    episode = an_episode()
+    older = news(10, state, "1000", episode, ops=("post",))
+    newer = news(20, "repeat", "1001", episode, hook=("post",))
+    made = [request("ops", "triggered", "999", BROKEN)]
+    made += [request("hook", "repeat", "1001", TAKEN)] if told else []
+    rows = [("ops", "superseded" if superseded else "moved", "")]
+    return seen_with(*made, news=[older, newer], deliveries=rows), older
+
+
+@pytest.mark.parametrize(
+    ("state", "superseded", "told", "elsewhere"),
+    [
+        ("repeat", True, True, True),
+        ("repeat", False, True, False),  # the bridge says that it was handed over
+        ("repeat", True, False, False),  # nobody knows better
+        ("escalated", True, True, False),  # an escalation is never skipped for a repeat
+    ],
+)
+def test_what_a_fallback_knows_better_need_not_be_handed_over(state, superseded, told, elsewhere):
+    seen, older = a_hand_over(state, superseded=superseded, told=told)
+    assert is_told_elsewhere(seen, older, "ops") is elsewhere
+
+
+@pytest.mark.parametrize(
+    ("state", "channel", "wrong"), [("escalated", "hook", 0), ("escalated", "ops", 1), ("repeat", "hook", 1)]
+)
+def test_an_escalation_alone_may_come_late_and_only_in_another_ones_place(state, channel, wrong):
+    episode = an_episode()
+    told = [news(10, state, "1000", episode, ops=("post",)), news(20, "repeat", "1001", episode, ops=("post",))]
+    seen = seen_with(request(channel, "repeat", "1001", TAKEN), request(channel, state, "1000", TAKEN), news=told)
+    assert len(list(order(seen))) == wrong
+
+
+def test_who_took_the_trigger_in_another_ones_place_and_never_heard_the_end_is_found():
+    episode = an_episode()
+    told = [
+        news(10, "triggered", "1000", episode, ops=("post",)),
+        news(20, "recovered", "1001", episode, ops=("update",)),
+    ]
+    seen = seen_with(request("tickets", "triggered", "1000", TAKEN), news=told)
+    assert list(endings(seen)) == ["ending: tickets took the trigger, and was never told recovered 1001 of p0/ins-0001"]
