@@ -142,6 +142,7 @@ def after(  # each is a fact of its own
         route=route,
         repeated_at=received_at if repeated else given.repeated_at if given else None,
         instead_of=given.instead_of if given and given.channel == channel else "",
+        has_rest=given is not None and given.channel == channel and given.has_rest,
     )
 
 

@@ -25,6 +25,12 @@ class Aim:
 
 async def aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, *, chat: bool) -> Aim:
     """Find the message to update or answer; without one a new one is posted, once an event."""
+    if delivery.step is Step.REST:
+        return await _rest(delivery, outbox)
+    return await _aimed(delivery, behind, outbox, chat=chat)
+
+
+async def _aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, *, chat: bool) -> Aim:
     event = delivery.event
     is_alone = is_no_news(event.state, event.kind)
     if delivery.step is Step.POST:
@@ -47,6 +53,14 @@ async def aimed(delivery: Delivery, behind: Sequence[Delivery], outbox: Outbox, 
         receipt=told.receipt,
         is_answer=delivery.step in ANSWERS and event.state is not State.DIGEST,
     )
+
+
+async def _rest(delivery: Delivery, outbox: Outbox) -> Aim:
+    """Find the thread for what a message had no room for."""
+    told = await outbox.message(delivery.event.episode_id, delivery.channel)
+    if told is None or told.is_digest:
+        return Aim(step=Step.REST, nothing="there is no message whose thread could hold it")
+    return Aim(step=Step.REST, receipt=told.receipt)
 
 
 async def _told(delivery: Delivery, outbox: Outbox) -> Told | None:

@@ -16,7 +16,7 @@ from bridge.alarm import Alarm, State, Status
 from bridge.channels import KINDS
 from bridge.digesting import is_urgent
 from bridge.episode import Event
-from bridge.message import Delivery, Digest, Message
+from bridge.message import Delivery, Digest, Message, Step
 from bridge.rendering import ChannelView, Renderer, RouteView, Summary, Telling
 from bridge.routing import Route, Routes
 from bridge.settings import ChannelSettings, Mentions
@@ -64,9 +64,14 @@ def composer(
             failing.add(event.state)
             failed(channel.name, event.state, message.problem)
             log.error("the template failed", channel=channel.name, state=event.state.value, reason=message.problem)
-        return message
+        return part_of(message, delivery.part) if delivery.step is Step.REST else message
 
     return compose
+
+
+def part_of(message: Message, part: int) -> Message:
+    """Give one part of what a message has no room for; one without a text where it has room by now."""
+    return message.rest[part - 1] if 0 < part <= len(message.rest) else Message(text="", plain="")
 
 
 def telling_for(delivery: Delivery, channel: ChannelView, route: RouteView, now: datetime) -> Telling:
@@ -80,7 +85,7 @@ def telling_for(delivery: Delivery, channel: ChannelView, route: RouteView, now:
         channel=channel,
         route=route,
         sent_at=now,
-        step=delivery.step,
+        step=Step.POST if delivery.step is Step.REST else delivery.step,
         brief=delivery.brief,
         together=delivery.together,
         before=delivery.before,

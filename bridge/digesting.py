@@ -6,6 +6,7 @@
 | endings of several alarms that one digest told of       | one answer to that digest                            |
 | more than `digest_over` events: what is urgent          | stays, and goes first, as far as its minute allows   |
 | all else then                                           | one digest, and while that waits what comes after it |
+| what a message had no room for                          | superseded                                           |
 | what waited for longer than `give_up_after`             | a dead letter                                        |
 
 Nothing overtakes an event of its own alarm: all that waits of an alarm stays or is digested as one,
@@ -69,12 +70,15 @@ Urgent = Callable[[Waiting], bool]
 
 def plan(crowd: Crowd, *, digest_over: int, urgent: Urgent, budget: int) -> Plan:
     """Say what becomes of all that waits; `budget` is how many urgent ones may still go singly this minute."""
-    lanes = _by_alarm(crowd.waiting)
+    rest = [one for one in crowd.waiting if one.step is Step.REST and not one.is_begun]
+    lanes = _by_alarm(one for one in crowd.waiting if one.step is not Step.REST or one.is_begun)
     superseded = {one: why for lane in lanes.values() for one, why in _superseded(lane, crowd.told)}
     late = tuple(one.id for lane in lanes.values() for one in lane if one.is_late and one.id not in superseded)
     ended = superseded.keys() | set(late)
     left = {key: [one for one in lane if one.id not in ended] for key, lane in lanes.items()}
     is_storm = TOLD_BY_NOTHING in crowd.digests or _events(left, crowd) > digest_over
+    if is_storm:
+        superseded |= {one.id: "too much waits" for one in rest}
     single = _single(left, crowd.members, urgent, budget) if is_storm else frozenset[str]()
     digested = _digested({key: lane for key, lane in left.items() if key not in single}, crowd, is_storm=is_storm)
     ordered = sorted(digested.items(), key=lambda pair: (pair[0] == TOLD_BY_NOTHING, pair[0]))

@@ -49,6 +49,8 @@ class Given:
     repeated_at: datetime | None = None  # when a repeat was last posted there
     instead_of: str = ""  # the broken channels, comma in between, that never had the episode: this one took it over
 
+    has_rest: bool = False  # its thread was given what a message had no room for
+
     @property
     def took_over(self) -> tuple[str, ...]:
         """The broken channels that never had the episode."""

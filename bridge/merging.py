@@ -38,7 +38,7 @@ def told_with(delivery: Delivery, behind: Iterable[Delivery]) -> tuple[Delivery,
         return ()
     taken: list[Delivery] = []
     for one in behind:
-        if one.event.episode_id != event.episode_id or one.event.state in LOUD:
+        if one.event.episode_id != event.episode_id or one.event.state in LOUD or one.step is Step.REST:
             break
         taken.append(one)
     while taken and taken[-1].event.state is not State.RECOVERED:

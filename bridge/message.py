@@ -9,9 +9,7 @@ from bridge.alarm import Alarm, State
 from bridge.episode import Event
 from bridge.record import record
 
-Receipt = Mapping[
-    str, str
-]  # what a platform says of a message it took; only its channel's file reads it, but for BEFORE
+Receipt = Mapping[str, str]  # what a platform says of a message it took: read by its channel alone, but for BEFORE
 BEFORE = "before"  # of a receipt: the address of the alarm's message before
 
 
@@ -22,6 +20,7 @@ class Step(StrEnum):
     UPDATE = "update"  # change the episode's message
     THREAD = "thread"  # answer it
     BROADCAST = "broadcast"  # answer it, and show the answer in the channel too
+    REST = "rest"  # answer it with what it had no room for
 
 
 class DeliveryState(StrEnum):
@@ -57,6 +56,7 @@ class Delivery:
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
     brief: bool = False  # it answers its own alarm's message, which says the rest
     before: str = ""  # the address of the message before, of an alarm that comes again
+    part: int = 0  # which of the answers with what a message had no room for: 1, 2, …
     digest: "Digest | None" = None  # what a digest tells, read when it is sent
     follows: str = ""  # why its alarm's message could not be changed or answered: a new one goes on from there
 
@@ -92,6 +92,7 @@ class Message:
     plain: str
     payload: Mapping[str, Any] | None = None
     problem: str = ""  # why the template failed, with file and line; the text is then the plain one
+    rest: "tuple[Message, ...]" = ()  # what it had no room for, to be told in its thread
 
 
 @record

@@ -14,7 +14,7 @@ from bridge.channels import Linked, Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.merging import together, told_with
-from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Step, Verdict
+from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Message, Step, Verdict
 from bridge.pace import Window
 from bridge.planning import is_no_news
 from bridge.post import Outbox, Post
@@ -62,6 +62,8 @@ class Poster:
     async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
         """Decide whether a delivery is to be made, and make it."""
         now, post = self.clock.now(), self.post
+        if delivery.step is Step.REST and (self.condition.hands_over or not post.threads):
+            return ended(delivery, DeliveryState.SUPERSEDED, "the thread it belongs to is out of reach", now=now)
         if without := self._without_a_call(delivery, now):
             return without
         if delivery.state is DeliveryState.BEGUN:
@@ -89,16 +91,31 @@ class Poster:
             return replace(held, due_at=now + timedelta(seconds=seconds))
         before = await self._before(delivery, aim)
         telling = replace(telling, step=step, brief=aim.is_answer, before=before, follows=aim.follows)
+        return await self._call(delivery, telling, aim, others)
+
+    async def _call(self, delivery: Delivery, telling: Delivery, aim: Aim, others: Sequence[Delivery]) -> Result:
+        """Render and post, unless it had arrived before."""
+        now, post, step = self.clock.now(), self.post, aim.step
         message = post.render(telling)
+        if step is Step.REST and not message.text:
+            return ended(delivery, DeliveryState.SUPERSEDED, "the message has room for all of it by now", now=now)
         call = call_of(telling, step, aim.receipt, message, now)
         if verdict := await self._arrived(delivery, call):
-            return await self._concluded(delivery, step, verdict, message.text)
+            return self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
         if not post.idempotent:
             await self.outbox.begin(delivery.id)
         verdict = await post.channel.post(call)
-        result = await self._concluded(delivery, step, verdict, message.text)
+        result = self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
         if others and result.state is DeliveryState.SENT:
             return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
+        return result
+
+    def _with_rest(self, result: Result, aim: Aim, message: Message) -> Result:
+        """Have what an alarm's message had no room for told in its thread."""
+        delivery = result.delivery
+        is_taken = result.state is DeliveryState.SENT and aim.step in {Step.POST, Step.UPDATE} and not delivery.plain
+        if is_taken and message.rest and self.post.threads and delivery.event.episode_id:
+            return replace(result, rest=len(message.rest))
         return result
 
     async def _before(self, delivery: Delivery, aim: Aim) -> str:

@@ -51,9 +51,7 @@ def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: 
             state=DeliveryState.WAITING, step=delivery.step, plain=delivery.plain, note=verdict.said, breaks=True
         )
     if verdict.answer is Answer.GONE and delivery.step is not Step.POST:
-        return Move(
-            state=DeliveryState.WAITING, step=Step.POST, plain=delivery.plain, note=verdict.said, forget_message=True
-        )
+        return _gone(delivery, verdict)
     if verdict.answer in {Answer.REJECTED, Answer.GONE}:
         again = verdict.plain_helps and not delivery.plain
         state = DeliveryState.WAITING if again else DeliveryState.DEAD
@@ -61,6 +59,15 @@ def next_move(delivery: Delivery, verdict: Verdict, random: Random, *, strikes: 
     if verdict.tries and delivery.attempts + 1 >= verdict.tries:
         return Move(state=DeliveryState.DEAD, step=delivery.step, plain=delivery.plain, note=verdict.said)
     return _later(delivery, verdict, random)
+
+
+def _gone(delivery: Delivery, verdict: Verdict) -> Move:
+    """Tell by a new message; what the old one had no room for goes with it."""
+    if delivery.step is Step.REST:
+        return Move(state=DeliveryState.SUPERSEDED, step=Step.REST, plain=delivery.plain, note=verdict.said)
+    return Move(
+        state=DeliveryState.WAITING, step=Step.POST, plain=delivery.plain, note=verdict.said, forget_message=True
+    )
 
 
 def _later(delivery: Delivery, verdict: Verdict, random: Random) -> Move:

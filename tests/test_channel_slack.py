@@ -47,6 +47,7 @@ async def test_each_step_sends_these_arguments_and_no_others():
         Step.UPDATE: {"channel": OPS, "ts": "1.1", "parse": "none", "attachments": [], **said},
         Step.THREAD: reply,
         Step.BROADCAST: {**reply, "reply_broadcast": True},
+        Step.REST: reply,
     }
 
 

@@ -62,6 +62,17 @@ def test_what_is_superseded_does_not_make_a_storm():
     assert made.superseded == dict.fromkeys(range(1, 30), "a newer update waits: delivery 30")
 
 
+def test_what_a_message_had_no_room_for_makes_no_storm_and_is_left_out_in_one():
+    rest = [
+        Waiting(id=one, event_id=one, episode_id=one, key=f"r{one}", state=TRIGGERED, step=Step.REST)
+        for one in (50, 51)
+    ]
+    assert planned([*many(20), *rest]).superseded == {}
+    made = planned([*many(21), *rest])
+    assert made.superseded == {50: "too much waits", 51: "too much waits"}
+    assert made.digested == {TOLD_BY_NOTHING: tuple(range(1, 22))}
+
+
 def test_while_a_digest_waits_all_that_comes_goes_into_it():
     made = planned(many(1), digests=[TOLD_BY_NOTHING])
     assert made.digested == {TOLD_BY_NOTHING: (1,)}

@@ -15,6 +15,7 @@ from bridge.rendering.dialects.pieces import Piece, beginning, fit, units, water
 from bridge.rendering.dialects.slack import shares
 from bridge.rendering.dialects.slack_text import JOINER
 from bridge.rendering.plain import plain_text
+from tests.fakes.slack_rules import check_content
 from tests.test_rendering_support import (
     blocks_of,
     builtin,
@@ -141,6 +142,29 @@ def test_each_state_stays_within_slacks_limits_whatever_its_size(state, kind, la
     assert units(message.plain) <= 4000
     assert message.plain.endswith("<!here>")
     assert "…" in message.text or state is State.UNRECOGNISED
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["&<漢𝄞> " * 3000, "<!channel> *_~` " * 900, "x" * 9000, "\n> a" * 3000, "<https://evil.example|good>" * 300],
+)
+@pytest.mark.parametrize("field", ["policy_name", "metric_label", "detail", "dimension", "value"])
+def test_what_has_no_room_is_written_whole_in_answers_that_slack_takes(text, field):
+    message = builtin().render(hostile(telling_of(kind="slack"), field, text), strict=True)
+
+    payloads = [part.payload or {} for part in message.rest]
+    assert payloads
+    for payload in payloads:
+        check_content(payload, is_update=False)
+        assert foreign_entities_in(payload) == []
+    sections = [block["text"]["text"] for payload in payloads for block in payload["blocks"][1:]]
+    wanted = "".join(text.split()).replace(JOINER, "")
+    assert wanted in "".join("".join(map(shown, sections)).split()).replace(JOINER, "")
+
+
+def test_what_has_room_leaves_no_rest_and_a_long_title_of_a_link_is_missed_by_nobody():
+    telling = telling_of(kind="slack", route={"links": {"x" * 200: "https://x.example/"}})
+    assert builtin().render(telling, strict=True).rest == ()
 
 
 def test_a_shortened_field_keeps_the_others_whole(tmp_path):

@@ -12,6 +12,8 @@ from bridge.retry import Move, backoff_seconds, is_too_late, next_move, pause_se
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
+SUPERSEDED = DeliveryState.SUPERSEDED
+
 
 def move(answer, *, delivery=None, strikes=0, **verdict):
     said = Verdict(answer=answer, said="why", **verdict)
@@ -91,6 +93,10 @@ def test_what_has_lost_its_message_becomes_a_new_one(step):
     assert move(Answer.GONE, delivery=a_delivery(step=step)) == a_move(DeliveryState.WAITING, forget_message=True)
 
 
+def test_what_had_no_room_in_a_message_goes_with_it():
+    assert move(Answer.GONE, delivery=a_delivery(step=Step.REST)) == a_move(SUPERSEDED, step=Step.REST)
+
+
 def test_a_post_has_no_message_to_lose():
     assert move(Answer.GONE) == a_move(DeliveryState.DEAD)
 
@@ -108,7 +114,8 @@ def test_a_verdict_that_may_break_the_channel_does_so_when_enough_alarms_got_it(
 def test_only_what_was_sent_is_ever_sent_and_every_other_end_has_its_reason(answer, step, plain, helps, after):
     made = move(answer, delivery=a_delivery(step=step, plain=plain), plain_helps=helps, after_seconds=after)
     assert (made.state is DeliveryState.SENT) is (answer is Answer.SENT)
-    assert made.state in {DeliveryState.SENT, DeliveryState.WAITING, DeliveryState.DEAD}
+    is_left = answer is Answer.GONE and step is Step.REST
+    assert made.state in ({SUPERSEDED} if is_left else {DeliveryState.SENT, DeliveryState.WAITING, DeliveryState.DEAD})
     assert made.note == ("" if answer is Answer.SENT else "why")
     assert made.plain or not plain
 

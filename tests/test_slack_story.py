@@ -1,5 +1,6 @@
 """What ties the Slack messages of one alarm together: the link to the last one, and what went into the thread."""
 
+import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -8,7 +9,9 @@ import pytest
 from tests.fakes.slack import OPS, TOKEN, Trouble, serve_slack
 from tests.fakes.spine import a_spine
 from tests.fakes.virtual import virtual
-from tests.test_lives import fires, recovers
+from tests.test_delivery_restart import crash
+from tests.test_lives import EVENT, fires, recovers
+from tests.test_rendering_support import shown
 
 CONFIG = """
 server: {{auth: off}}
@@ -99,3 +102,109 @@ async def test_a_webhook_of_slacks_has_no_addresses(tmp_path, clock):
         await hear(22, fires("c", 20))
         assert {call.method for call in slack.calls} == {"webhook"}
         assert "|" not in foot(slack.messages[-1].content)
+
+
+# what a message had no room for
+
+STORY = "".join(f"line {number} of what went wrong with <!channel> &amp; friends; " for number in range(200))
+
+
+def says(session, lasted=0, story=STORY):
+    """A firing callback of an event whose details have no room in a message."""
+    return json.dumps({**json.loads(fires(session, lasted, name=EVENT)), "story": story}).encode()
+
+
+def sections(message):
+    return [block["text"]["text"] for block in message.content["blocks"] if block["type"] == "section"]
+
+
+def rest(slack):
+    """Give the answers in the first message's thread that are no news of it."""
+    return [one for one in slack.replies(slack.top_level[0].ts) if one.content["text"].startswith("What the message")]
+
+
+@virtual
+async def test_what_a_message_had_no_room_for_is_told_whole_in_its_thread_once_an_alarm(tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, spine, hear):
+        await hear(2, says("a"))
+        await hear(7, says("b", 5))
+        await hear(12, recovers("c", 10, name=EVENT))
+        (message,) = slack.top_level
+        assert "…" in str(message.edits[0])
+        first, second = rest(slack)
+        told = [shown(text) for one in (first, second) for text in sections(one)]
+        assert "".join(told).replace(" ", "") == f"*Details*  story {STORY}".replace(" ", "").strip()
+        assert max(map(len, sections(first))) <= 3000
+        heads = [one.content["blocks"][0]["elements"][0]["text"] for one in (first, second)]
+        assert heads == [f"What the message had no room for, in full ({number}/2)" for number in (1, 2)]
+        assert first.text.startswith("What the message had no room for, in full (1/2) · 🔴 Triggered · ")
+        steps = [
+            step for step, state in spine.rows("SELECT step, state FROM deliveries ORDER BY id") if state == "sent"
+        ]
+        assert steps == ["post", "rest", "rest", "update", "update", "thread"]
+        assert {call.answer for call in slack.calls} == {"ok"}
+
+
+@virtual
+async def test_an_update_that_is_the_first_to_have_no_room_is_told_whole_then(tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, _, hear):
+        await hear(2, says("a", story="short"))
+        assert rest(slack) == []
+        await hear(7, says("b", 5))
+        await hear(12, says("c", 10))
+        assert len(rest(slack)) == 2
+
+
+@virtual
+async def test_a_kill_between_the_parts_repeats_none_whose_answer_was_stored(tmp_path, clock):
+    async with serve_slack(clock=clock.monotonic) as slack:
+        text = CONFIG.format(token=TOKEN, api=slack.api_url, hook=slack.hook_url, channel="ops")
+        async with a_spine(tmp_path, text, clock) as spine:
+            slack.next += [Trouble(), Trouble(), Trouble(fails="hang")]
+            await spine.take(says("a"))
+            await spine.settle(5)
+            assert spine.rows("SELECT state FROM deliveries ORDER BY id") == [("sent",), ("sent",), ("begun",)]
+            await crash(spine)
+        assert len(rest(slack)) == 1
+        async with a_spine(tmp_path, text, clock) as spine:
+            await spine.settle(10)
+            assert spine.rows("SELECT DISTINCT state FROM deliveries") == [("sent",)]
+        assert [one.text.partition("(")[2][:3] for one in rest(slack)] == ["1/2", "2/2"]
+
+
+@pytest.mark.parametrize(("error", "states"), [("thread_not_found", ["superseded"]), ("internal_error", ["sent"])])
+@virtual
+async def test_without_its_thread_the_rest_is_left_and_never_posted_as_a_message(error, states, tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, spine, hear):
+        slack.next += [Trouble(), Trouble(error=error)]
+        await hear(2, says("a", story=STORY[:4000]))
+        assert len(slack.top_level) == 1
+        assert [one for (one,) in spine.rows("SELECT state FROM deliveries WHERE step = 'rest'")] == states
+
+
+@virtual
+async def test_a_broken_channel_hands_no_rest_to_its_fallback(tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, spine, hear):
+        text = spine.config.file.read_text().replace('"#ops",', '"#ops", fallback: hook,')
+        await spine.renew(text)
+        slack.next += [Trouble(), Trouble(error="invalid_auth")]
+        await hear(2, says("a"), seconds=30)
+        assert [call.method for call in slack.calls] == ["chat.postMessage"] * 2
+        assert [one for (one,) in spine.rows("SELECT state FROM deliveries WHERE step = 'rest'")] == ["superseded"] * 2
+
+
+@virtual
+async def test_a_webhook_of_slacks_has_no_threads_and_does_without(tmp_path, clock):
+    async with a_life(tmp_path, clock, "hook") as (slack, spine, hear):
+        await hear(2, says("a"))
+        assert "…" in str(slack.messages[0].content)
+        assert spine.rows("SELECT step FROM deliveries") == [("post",)]
+
+
+@virtual
+async def test_a_callback_of_a_megabyte_makes_ten_answers_at_most(tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, _, hear):
+        await hear(2, says("a", story="&" * 1_000_000), seconds=60)
+        parts = rest(slack)
+        assert len(parts) == 10
+        assert sections(parts[-1])[-1].endswith("…")

@@ -57,7 +57,7 @@ class Mention(Setting):
 class Draft:
     """The values behind the tokens, and the budget left."""
 
-    __slots__ = ("depth", "is_json", "language", "left", "modules", "timezone", "values")
+    __slots__ = ("depth", "is_json", "language", "left", "left_out", "modules", "timezone", "values")
 
     def __init__(self, *, language: str, timezone: ZoneInfo, is_json: bool) -> None:
         self.values: list[str] = []
@@ -66,6 +66,7 @@ class Draft:
         self.language = language
         self.timezone = timezone
         self.is_json = is_json
+        self.left_out: list[str] = []  # texts that had no room, as the template wrote them
         self.modules: dict[Any, Any] = {}  # imported in this rendering; never kept for the next
 
     def spend(self, steps: int) -> None:

@@ -105,12 +105,14 @@ class Renderer:
                 text = dialect.text(rendered, draft)
                 if not text:
                     raise ValueError("prints nothing")
-                return Message(text=text, plain=plain)
+                rest = dialect.rest({"text": text}, draft) if draft.left_out else ()
+                return Message(text=text, plain=plain, rest=rest)
             payload = dialect.payload(_parsed(rendered, draft), draft, plain)
+            rest = dialect.rest(payload, draft) if draft.left_out else ()
         finally:
             DRAFT.reset(held)
         text = payload["text"] if form == "slack.json" else plain
-        return Message(text=text, plain=plain, payload=payload)
+        return Message(text=text, plain=plain, payload=payload, rest=rest)
 
     def _problem(self, error: Exception, name: str) -> str:
         words = " ".join(str(error).split())[:MAX_WORDS] or type(error).__name__

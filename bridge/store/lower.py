@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from bridge.alarm import State
 from bridge.clock import milliseconds, moment
 from bridge.message import DeliveryState, Step
-from bridge.store import digests, rows, statements
+from bridge.store import digests, rest, rows, statements
 from bridge.store.handing import Handed, hand_over
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
@@ -19,7 +19,7 @@ OVER_UNHEARD = "it was over before the channel was mended, which never had its t
 
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> list[Handed]:
-    """Write how attempts ended; give what was handed over by it."""
+    """Write how attempts ended; give what was handed over by it, and who has more to tell."""
     writes.finished.run(connection, [_finish_row(one) for result in results for one in (result, *result.also)])
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
@@ -31,7 +31,11 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
             connection.execute(statements.forget_message, values)
         if result.verdict is not None and result.verdict.receipt:
             _write_message(connection, result, ids)
-    return [hand_over(connection, result, ids) for result in results if result.handed_to]
+    with_rest = [one.delivery.channel for one in results if one.rest and rest.enqueue(connection, one, ids)]
+    return [
+        *(hand_over(connection, result, ids) for result in results if result.handed_to),
+        *(Handed(to=channel) for channel in with_rest),
+    ]
 
 
 def _finish_row(result: Result) -> rows.Row:

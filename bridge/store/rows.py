@@ -91,11 +91,17 @@ def episode_of(row: Any) -> Episode:
 
 
 def _given_text(given: Mapping[str, Given]) -> str:
-    """Write the channels told as JSON: [channel, route, repeated_at, instead_of] each."""
+    """Write the channels told as JSON: [channel, route, repeated_at, instead_of] each, and has_rest."""
     if not given:
         return "[]"
     told = [
-        [one.channel, one.route, milliseconds(one.repeated_at) if one.repeated_at else None, one.instead_of]
+        [
+            one.channel,
+            one.route,
+            milliseconds(one.repeated_at) if one.repeated_at else None,
+            one.instead_of,
+            *([True] if one.has_rest else ()),
+        ]
         for one in given.values()
     ]
     return orjson.dumps(told).decode()
@@ -105,9 +111,13 @@ def given_of(text: str) -> dict[str, Given]:
     """Read the channels told."""
     return {
         channel: Given(
-            channel=channel, route=route, repeated_at=None if at is None else moment(at), instead_of=instead_of
+            channel=channel,
+            route=route,
+            repeated_at=None if at is None else moment(at),
+            instead_of=instead_of,
+            has_rest=bool(rest),
         )
-        for channel, route, at, instead_of in orjson.loads(text)
+        for channel, route, at, instead_of, *rest in orjson.loads(text)
     }
 
 
@@ -165,6 +175,7 @@ def delivery_of(row: Any) -> Delivery:
         note=row.note,
         instead_of=row.instead_of,
         replayed_at=None if row.replayed_at is None else moment(row.replayed_at),
+        part=row.part or 0,
         body=row.body or b"",
     )
 

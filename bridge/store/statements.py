@@ -35,7 +35,7 @@ known_episodes = (  # what is known of the alarms of a batch, without what is to
 add_callback = insert(callbacks)
 add_episode = insert(episodes)
 add_event = insert(events)
-RARE = {"replayed_at", "digest"}  # stay empty at first: a value for every row costs the hot path
+RARE = {"replayed_at", "digest", "part"}  # stay empty at first: a value for every row costs the hot path
 add_delivery = insert(deliveries).values(
     {column.name: bindparam(column.name) for column in deliveries.c if column.name not in RARE}
 )
@@ -78,6 +78,7 @@ A_DELIVERY = (  # all that a message needs of it
     deliveries.c.note,
     deliveries.c.instead_of,
     deliveries.c.replayed_at,
+    deliveries.c.part,
     events.c.state.label("event_state"),
     events.c.episode_id,
     events.c.callback_id,

@@ -4,8 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.rendering.dialects import slack, structured, terminal
+from bridge.message import Message
+from bridge.rendering.dialects import slack, slack_rest, structured, terminal
 from bridge.rendering.draft import Draft
+
+
+def nothing(_message: Mapping[str, Any], _draft: Draft) -> tuple[Message, ...]:
+    """Leave it out: there is no thread."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,16 +19,18 @@ class Dialect:
     """What a platform's file does.
 
     `text` writes a text format and `payload` a parsed JSON format, whose values are tokens; both know
-    by the tree where a value landed. `plain` writes the built-in plain text.
+    by the tree where a value landed. `plain` writes the built-in plain text. `rest` writes what a message
+    had no room for.
     """
 
     text: Callable[[str, Draft], str]
     payload: Callable[[Any, Draft, str], Mapping[str, Any]]
     plain: Callable[[str, tuple[str, ...]], str]
+    rest: Callable[[Mapping[str, Any], Draft], tuple[Message, ...]] = nothing
 
 
 DIALECTS = {
-    "slack": Dialect(text=slack.text, payload=slack.payload, plain=slack.plain),
+    "slack": Dialect(text=slack.text, payload=slack.payload, plain=slack.plain, rest=slack_rest.rest),
     "json": Dialect(text=structured.text, payload=structured.payload, plain=structured.plain),
     "terminal": Dialect(text=terminal.text, payload=terminal.payload, plain=terminal.plain),
 }

@@ -1,6 +1,6 @@
 """A text whose values are still tokens: taken apart, each piece written for its place, fitted into a limit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bridge.rendering.draft import TOKEN, Draft
@@ -50,6 +50,32 @@ def fit(parts: list[Piece], limit: int, measure: Callable[[str], int] = units) -
     values = [measure(piece.written) for piece in parts if piece.is_value and not piece.is_whole]
     level = max(LEAST, water_level(values, limit - measure(text) + sum(values)))
     return _kept([_shortened(piece, level, measure) for piece in parts], limit, measure)
+
+
+def has_no_room(parts: list[Piece], said: str, limit: int) -> bool:
+    """Say whether what was said is less than what the pieces are."""
+    if CUT not in said:
+        return False
+    return sum(len(piece.text) for piece in parts) > limit or units("".join(piece.written for piece in parts)) > limit
+
+
+def chunks(parts: Iterable[Piece], limit: int) -> Iterator[str]:
+    """Write the pieces whole, in texts of at most so many units; what is never cut and too long is left out."""
+    taken, room = "", limit
+    for piece in parts:
+        left = piece
+        while left.text:
+            if len(left.text) <= room and (size := units(left.written)) <= room:
+                taken, room = taken + left.written, room - size
+                break
+            kept = "" if left.is_whole else beginning(left, room, units)
+            if not kept and not taken:
+                break
+            yield taken + (left.write(kept) if kept else "")
+            taken, room = "", limit
+            left = replace(left, text=left.text[len(kept) :].lstrip() if kept else left.text)
+    if taken:
+        yield taken
 
 
 def water_level(sizes: list[int], room: int) -> int:

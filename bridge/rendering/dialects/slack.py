@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bridge.rendering.dialects import slack_text
-from bridge.rendering.dialects.pieces import Piece, fit, pieces, units, water_level
+from bridge.rendering.dialects.pieces import Piece, fit, has_no_room, pieces, units, water_level
 from bridge.rendering.dialects.structured import number
 from bridge.rendering.draft import TOKEN, Draft, Setting
 
@@ -19,6 +19,7 @@ MAX_BLOCKS = 50
 MAX_TOTAL = 12_000  # of all blocks together
 KEPT = 150  # of each text where all together are too long
 MAX_DEFAULT = 3000
+LABEL = 75  # of a button: what it has no room for is missed by nobody
 LIMITS = {  # by the type of what holds a text, and the key it stands under
     ("header", "text"): 150, ("section", "text"): 3000, ("section", "fields"): 2000, ("context", "elements"): 2000,
     ("button", "text"): 75, ("button", "value"): 2000, ("button", "accessibility_label"): 75,
@@ -38,7 +39,11 @@ DROPPED = object()
 
 def text(rendered: str, draft: Draft) -> str:
     """Write a message that is mrkdwn text alone."""
-    return fitted(list(slack_text.parts(rendered.strip(), draft, slack_text.loose)), MAX_TEXT)
+    parts = list(slack_text.parts(rendered.strip(), draft, slack_text.loose))
+    said = fitted(parts, MAX_TEXT)
+    if has_no_room(parts, said, MAX_TEXT):
+        draft.left_out.append(rendered)
+    return said
 
 
 def fitted(parts: list[Piece], limit: int) -> str:
@@ -63,7 +68,10 @@ def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:
     walk = _Walk(draft)
     message = walk.message(tree)
     if sum(walk.sizes) > MAX_TOTAL:
-        message = _Walk(draft, shares(walk.sizes, MAX_TOTAL)).message(tree)
+        walk = _Walk(draft, shares(walk.sizes, MAX_TOTAL))
+        message = walk.message(tree)
+    if walk.left_out or message.keys() & {"blocks", "attachments"}:  # what these show whole, the text need not
+        draft.left_out = walk.left_out
     if not message.get("text"):
         message["text"] = plain
     return message
@@ -89,6 +97,7 @@ class _Walk:
         self._room = iter(room)
         self._blocks_left = MAX_BLOCKS
         self.sizes: list[int] = []  # of the texts in blocks
+        self.left_out: list[str] = []  # texts that had no room
 
     def message(self, tree: dict[str, Any]) -> dict[str, Any]:
         """Write the top level."""
@@ -194,7 +203,10 @@ class _Walk:
 
     def _fitted(self, text: str, write: Callable[[str], str], limit: int, *, is_mrkdwn: bool = False) -> str:
         split = slack_text.parts if is_mrkdwn or write is slack_text.loose else pieces
-        said = fitted(list(split(text.strip(), self._draft, write)), min(limit, next(self._room, limit)))
+        parts, room = list(split(text.strip(), self._draft, write)), min(limit, next(self._room, limit))
+        said = fitted(parts, room)
+        if limit > LABEL and has_no_room(parts, said, room):
+            self.left_out.append(text)
         self.sizes.append(units(said))
         return said
 
