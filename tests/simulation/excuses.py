@@ -8,6 +8,7 @@ NEEDLESS = {"repeat", "replaced"}  # as updates of what a digest told of
 SUPERSEDED = "superseded"
 GIVEN_UP = "given up after"
 IN_A_DIGEST = "told in a digest: delivery "
+DRAINING = 60.0  # seconds: a chat that is mended takes one a second of what waits
 MOST_BEFORE = 3  # younger ones go by turns with those that were tried before
 
 
@@ -65,7 +66,10 @@ def _was_over(seen: Evidence, news: News, channel: str) -> bool:
     first = [one for one in life if one.state == "triggered"][:1]
     if not first or not any(one.state in ENDS for one in life) or seen.kept(channel, first[0]):
         return False
-    return any(news.at <= until * 1000 + seen.moved for _, until in seen.broken[channel])
+    return any(
+        first[0].at <= until * 1000 + seen.moved and news.at <= (until + DRAINING) * 1000 + seen.moved
+        for _, until in seen.broken[channel]
+    )
 
 
 def is_digested(seen: Evidence, news: News, channel: str) -> bool:

@@ -108,6 +108,15 @@ def test_a_fallback_that_is_silent_at_ends_has_the_alarm_also_where_it_refused_t
     assert is_told_elsewhere(seen, ending, "ops") is elsewhere
 
 
+@pytest.mark.parametrize(("ended_at", "excused"), [(50_000, True), (70_000, True), (200_000, False)])
+def test_an_alarm_that_was_over_when_its_turn_came_in_a_mended_channel_need_not_be_told(ended_at, excused):
+    episode = an_episode()
+    trigger = news(10, "triggered", "1000", episode, at=2_000, ops=("post",))
+    ending = news(30, "recovered", "1002", episode, at=ended_at, ops=("thread",))
+    made = [request("ops", "triggered", "999", BROKEN, at=1.0), request("ops", "triggered", "999", TAKEN, at=60.0)]
+    assert is_excused(seen_with(*made, news=[trigger, ending]), ending, "ops") is excused
+
+
 def a_hand_over(state, *, superseded, told):
     episode = an_episode()
     older = news(10, state, "1000", episode, ops=("post",))
