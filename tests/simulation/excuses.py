@@ -15,7 +15,7 @@ MOST_BEFORE = 3  # younger ones go by turns with those that were tried before
 def is_excused(seen: Evidence, news: News, channel: str) -> bool:
     """Whether it was refused for good, or there was nothing to update."""
     machine = seen.plan.channels[channel].type == "webhook"
-    if seen.refused(channel, news) or _was_given_up(seen, news, channel):
+    if seen.refused(channel, news) or was_given_up(seen, news, channel):
         return True
     if not machine and (_is_merged(seen, news, channel) or is_digested(seen, news, channel)):
         return True
@@ -35,7 +35,7 @@ def is_told_elsewhere(seen: Evidence, news: News, channel: str) -> bool:
         is_news = news.state not in {"replaced", "expired"} or news.steps.get(channel) != ("update",)
         if seen.plan.channels[place].type in CHATS and (_was_over(seen, news, place) or not is_news):
             return True
-        if _was_given_up(seen, news, place):
+        if was_given_up(seen, news, place):
             return True
         if _knows_better(seen, news, channel, place):
             return True
@@ -112,7 +112,7 @@ def _has_message(seen: Evidence, news: News, channel: str) -> bool:
     return any(one.fared == TAKEN and one.step == "post" for one in made) and not seen.history.met["vanished"]
 
 
-def _was_given_up(seen: Evidence, news: News, channel: str) -> bool:
+def was_given_up(seen: Evidence, news: News, channel: str) -> bool:
     """Whether it waited for longer than anything may wait: the channel failed, or the config did not have it."""
     notes = seen.fates[channel, news.mark, news.state]
     digests = [seen.notes.get(one.removeprefix(IN_A_DIGEST), "") for one in notes if one.startswith(IN_A_DIGEST)]

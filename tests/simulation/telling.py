@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.simulation.chat import KEPT, TAKEN, Request
 from tests.simulation.evidence import ENDS, Evidence, named, shown
-from tests.simulation.excuses import is_digested, is_excused, is_told_elsewhere
+from tests.simulation.excuses import is_digested, is_excused, is_told_elsewhere, was_given_up
 
 STORING_SECONDS = 10.0  # for a result or a pause to reach a disk that is well
 
@@ -55,7 +55,7 @@ def endings(seen: Evidence) -> Iterator[str]:
             took = any(seen.kept(channel, one) for one in triggers[-1:])
             if not took or not seen.model.calls_at_the_end(news, channel):
                 continue
-            fared = seen.kept(channel, news) or seen.refused(channel, news)
+            fared = seen.kept(channel, news) or seen.refused(channel, news) or was_given_up(seen, news, channel)
             if not fared and not is_told_elsewhere(seen, news, channel) and not is_digested(seen, news, channel):
                 yield f"ending: {channel} took the trigger, and was never told {named(news)}"
 
