@@ -102,7 +102,7 @@ class Subject:
         return self.told
 
     async def gone(self, _delivery_id):
-        return ""
+        return "message_not_found"
 
     async def answered(self, _event_id, _channel):
         return None
@@ -287,6 +287,13 @@ async def test_an_answer_below_its_alarms_message_is_brief_and_is_made_on_it(clo
     await ops.attempt(a_delivery(state_told=State.RECOVERED, step=THREAD))
     assert [(one.brief, one.step) for one in ops.rendered] == [(True, THREAD)]
     assert [(call.step, call.receipt) for call in ops.calls] == [(THREAD, RECEIPT)]
+
+
+async def test_what_is_posted_in_place_of_an_update_is_told_as_a_post_and_says_what_it_follows(clock):
+    ops = Subject(clock, told=None)
+    await ops.attempt(a_delivery(state_told=State.REPEAT, step=UPDATE))
+    await ops.attempt(a_delivery(state_told=State.REPEAT, attempts=1))
+    assert [(one.step, one.follows) for one in ops.rendered] == [(POST, ""), (POST, "message_not_found")]
 
 
 async def test_a_digest_is_read_when_it_is_sent_and_one_with_nothing_to_tell_is_not_sent(clock):
