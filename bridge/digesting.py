@@ -116,10 +116,15 @@ def _superseded(lane: Sequence[Waiting], told: Mapping[int, int]) -> Iterator[tu
         needless = one.event_id in answered or not one.state.ends or one.state is State.REPLACED
         if one.episode_id in told and needless:
             yield one.id, "a digest told of it, and a digest is never changed"
-        elif newer is not None and one.state is not State.ESCALATED:
+        elif newer is not None and newer.event_id >= one.event_id and one.state is not State.ESCALATED:
             yield one.id, f"a newer update waits: delivery {newer.id}"
-        newest = newest or one
-        ending = ending or (one if one.state.ends else None)
+        newest = newer_of(newest, one)
+        ending = newer_of(ending, one) if one.state.ends else ending
+
+
+def newer_of(newest: Waiting | None, one: Waiting) -> Waiting:
+    """Give the one that tells what is newer: what a person has told again waits behind it."""
+    return one if newest is None or one.event_id > newest.event_id else newest
 
 
 def _single(

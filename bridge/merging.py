@@ -5,6 +5,7 @@
 | a trigger, and its alarm's recovery     | one message, which says both                   |
 
 An escalation is never skipped, and an ending only for a later ending: of it there may be no other word.
+What a person has told again may wait behind what is newer, which it does not stand for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,8 @@ def newer_update(delivery: Delivery, behind: Iterable[Delivery]) -> Delivery | N
     for one in behind:
         if one.event.episode_id != event.episode_id or one.step is Step.POST:
             break  # what follows is about another message
-        if one.step is Step.UPDATE and (one.event.state.ends or not event.state.ends):
+        is_newer = one.event.id >= (newest or delivery).event.id
+        if is_newer and one.step is Step.UPDATE and (one.event.state.ends or not event.state.ends):
             newest = one
     return newest
 
@@ -38,7 +40,8 @@ def told_with(delivery: Delivery, behind: Iterable[Delivery]) -> tuple[Delivery,
         return ()
     taken: list[Delivery] = []
     for one in behind:
-        if one.event.episode_id != event.episode_id or one.event.state in LOUD or one.step is Step.REST:
+        is_older = one.event.id < event.id
+        if is_older or one.event.episode_id != event.episode_id or one.event.state in LOUD or one.step is Step.REST:
             break
         taken.append(one)
     while taken and taken[-1].event.state is not State.RECOVERED:

@@ -3,10 +3,12 @@
 import pytest
 
 from bridge.message import Answer
-from tests.fakes.scripted import Scripted, a_verdict, scripted
+from bridge.store.requests import What
+from tests.fakes.scripted import SENT, Scripted, a_verdict, scripted
 from tests.fakes.spine import a_spine
 from tests.fakes.virtual import virtual
 from tests.test_delivery_broken import of, recovery, take
+from tests.test_requests import request
 
 BROKEN = a_verdict(Answer.BROKEN, said="invalid_auth")
 LATER = a_verdict(Answer.RETRY, said="503", after_seconds=600)
@@ -90,6 +92,53 @@ async def test_the_end_that_waits_with_its_trigger_is_handed_over_once(tmp_path,
         ops.answers = lambda _: BROKEN
         await spine.settle(1200)
         assert dba.told() == ["triggered 1", "recovered 1"]
+
+
+async def break_and_tell_again(spine, ops):
+    """Break `ops`, and have it told the first trigger again: its fallback takes it over."""
+    ((first, *_),) = [row for row in spine.deliveries("deliveries.id, events.state, channel") if row[1] == "triggered"]
+    ops.answers = lambda _: BROKEN
+    await request(spine, What.REPLAY, first)
+    await spine.settle(600)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "told"),
+    [
+        ('{type: webhook, url: "http://127.0.0.1:9/"}', ["triggered 1", "recovered 1"]),
+        (CHAT, ["recovered 1"]),  # one message that says both
+    ],
+)
+@virtual
+async def test_a_trigger_that_a_person_has_told_again_is_handed_over_with_its_end_that_was_told_long_ago(
+    fallback, told, tmp_path, clock
+):
+    ops, dba, change = the_two(clock)
+    text = SILENT_AT_THE_END.replace("on_recovered: []", "on_recovered: [post]") % fallback
+    async with a_spine(tmp_path, text, clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        await take(spine, recovery(1))
+        await spine.settle(5)
+        await break_and_tell_again(spine, ops)
+        assert [text for text in dba.told() if text.endswith(" 1")] == told
+
+
+@virtual
+async def test_a_channel_that_had_the_trigger_hears_the_end_though_it_handed_over_the_trigger_told_again(
+    tmp_path, clock
+):
+    ops, dba, change = the_two(clock)
+    text = SILENT_AT_THE_END.replace("on_recovered: []", "on_recovered: [post]") % CHAT
+    async with a_spine(tmp_path, text, clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        await break_and_tell_again(spine, ops)
+        ops.answers = lambda _: SENT
+        await spine.settle(1200)
+        await take(spine, recovery(1))
+        await spine.settle(5)
+        assert (ops.told()[-1], dba.told()[-1]) == ("recovered 1", "recovered 1")
 
 
 @virtual

@@ -62,6 +62,13 @@ def test_what_is_superseded_does_not_make_a_storm():
     assert made.superseded == dict.fromkeys(range(1, 30), "a newer update waits: delivery 30")
 
 
+def test_what_a_person_has_told_again_makes_no_newer_update_needless():
+    crowd = waits(("a", RECOVERED, UPDATE), ("a", REPEAT, UPDATE), ("a", RECOVERED, UPDATE, {"event_id": 5}))
+    assert planned(crowd).superseded == {}
+    crowd = waits(*[("a", RECOVERED, UPDATE)] * 3, ("a", RECOVERED, UPDATE, {"event_id": 5}))
+    assert planned(crowd).superseded == dict.fromkeys((1, 2), "a newer update waits: delivery 3")
+
+
 def test_what_a_message_had_no_room_for_makes_no_storm_and_is_left_out_in_one():
     rest = [
         Waiting(id=one, event_id=one, episode_id=one, key=f"r{one}", state=TRIGGERED, step=Step.REST)

@@ -10,7 +10,7 @@ from bridge.alarm import State
 from bridge.attempt import ended
 from bridge.episode import Given
 from bridge.message import DeliveryState
-from bridge.store.handing import is_circle, is_told, taken_over, went_round
+from bridge.store.handing import comes, is_circle, is_told, taken_over, went_round
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
@@ -109,6 +109,39 @@ DELIVERY = a_delivery(5)
 )
 def test_a_fallback_is_told_of_an_event_anyway(calls, expected):
     assert is_told(calls, DELIVERY, "dba") is expected
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        ([], False),
+        ([Call(4, "ops", WAITING)], True),
+        ([Call(4, "ops", SENT)], False),
+        ([Call(4, "ops", DEAD)], False),
+        ([Call(4, "ops", MOVED, "handed to far: ops is broken: 401")], False),
+        ([Call(4, "dba", WAITING)], True),
+        ([Call(4, "dba", SENT)], True),
+        ([Call(4, "dba", DEAD)], True),
+        ([Call(4, "dba", MOVED, "handed to far: dba is broken: 401")], False),
+        ([Call(4, "dba", DeliveryState.SUPERSEDED)], False),
+        ([Call(4, "far", WAITING)], False),
+    ],
+    ids=[
+        "nobody",
+        "it waits, and will be handed over",
+        "told where it came from",
+        "a dead letter where it came from",
+        "gone elsewhere",
+        "it waits",
+        "told",
+        "a dead letter",
+        "handed on",
+        "skipped",
+        "waits elsewhere",
+    ],
+)
+def test_an_end_comes_to_a_fallback_where_it_has_it_or_the_channel_that_hands_over_has_it_still(calls, expected):
+    assert comes(calls, DELIVERY, "dba") is expected
 
 
 ROUND = [Call(3, "ops", MOVED, "handed to dba: ops is broken"), Call(4, "dba", MOVED, "handed to ops: dba is broken")]

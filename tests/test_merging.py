@@ -29,7 +29,7 @@ def test_of_waiting_updates_of_one_message_the_newest_stands():
     assert newer_update(first, [second, newest, answer]) == newest
     assert newer_update(newest, [answer]) is None
     assert newer_update(first, [second]) == second
-    (closed,) = lane((State.CLOSED, UPDATE))
+    *_, closed = lane(*[(State.CLOSED, UPDATE)] * 4)
     assert newer_update(newest, [closed]) == closed
 
 
@@ -48,6 +48,14 @@ def test_of_waiting_updates_of_one_message_the_newest_stands():
 def test_no_other_update_is_left_out(events):
     first, *behind = lane(*events)
     assert newer_update(first, behind) is None
+
+
+def test_what_a_person_has_told_again_makes_no_newer_update_needless():
+    again, ending, newest = lane((RECOVERED, UPDATE), (RECOVERED, UPDATE), (RECOVERED, UPDATE))
+    assert newer_update(ending, [replace(again, id=9)]) is None
+    assert newer_update(ending, [newest, replace(again, id=9)]) == newest
+    assert newer_update(again, [ending, replace(again, id=9)]) == ending
+    assert newer_update(again, [replace(again, id=9)]) == replace(again, id=9)
 
 
 def test_updates_of_two_episodes_are_of_two_messages():
@@ -90,6 +98,12 @@ def test_nothing_else_is_told_together(events):
 def test_what_follows_the_recovery_has_its_own_message():
     first, *behind = lane((TRIGGERED, POST), (RECOVERED, UPDATE), (TRIGGERED, POST), (RECOVERED, UPDATE))
     assert numbers(told_with(first, behind)) == [2]
+
+
+def test_a_trigger_is_not_told_with_a_recovery_before_it_that_a_person_has_told_again():
+    again, trigger, recovery = lane((RECOVERED, UPDATE), (TRIGGERED, POST), (RECOVERED, UPDATE))
+    assert told_with(trigger, [replace(again, id=9)]) == ()
+    assert told_with(trigger, [recovery, replace(again, id=9)]) == (recovery,)
 
 
 RECEIPT = {"channel": "C1", "ts": "1.1"}

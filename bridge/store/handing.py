@@ -7,7 +7,8 @@
 | what it handed on, and nobody took: a circle            | is not told again: it waits where it is         |
 | all else                                                | is told                                         |
 
-The end is missing where the broken channel is silent at ends: nobody else would ever tell it.
+The end is missing where the broken channel is silent at ends, or has told it: what is told again by a
+person's wish is older. Nobody else would ever tell it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ HANDED_TO = "handed to "
 WENT_ROUND = " handed it on, and nobody took it:"
 NEWS = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT}) | ENDINGS
 OVERTAKES: Mapping[State, frozenset[State]] = {State.ESCALATED: NEWS - {State.REPEAT}}  # that one is never skipped
+WORK = frozenset({DeliveryState.WAITING, DeliveryState.BEGUN})
+TOLD = frozenset({DeliveryState.SENT, DeliveryState.DIGESTED})
+ELSEWHERE = frozenset({DeliveryState.SUPERSEDED, DeliveryState.MOVED})
 
 Calls = Sequence[Any]  # of one event: id, channel, state, note
 
@@ -53,7 +57,8 @@ def hand_over(connection: Connection, result: Result, ids: Ids) -> Handed:
     row = connection.execute(episode_by_id, {"id_": delivery.event.episode_id}).first()
     episode = None if row is None else rows.episode_of(row)
     if episode is not None:
-        values = rows.episode_row(replace(episode, given=taken_over(episode.given, result)))
+        given = taken_over(episode.given, result, again=had_it(calls, delivery))
+        values = rows.episode_row(replace(episode, given=given))
         connection.execute(change_episode, {f"{name}_": value for name, value in values.items()})
     if is_told(calls, delivery, to):
         return Handed()
@@ -139,18 +144,29 @@ def _missing_end(connection: Connection, delivery: Delivery, episode: Episode, t
         return NO_EVENT
     values = {"episode": episode.id, "event_id_": delivery.event.id}
     ending = int(connection.execute(statements.ending, values).scalar() or NO_EVENT)
-    comes = [one for one in _calls(connection, ending) if one.channel in {delivery.channel, to}] if ending else []
-    return ending if all(one.state == DeliveryState.SUPERSEDED for one in comes) else NO_EVENT
+    return NO_EVENT if ending and comes(_calls(connection, ending), delivery, to) else ending
 
 
-def taken_over(given: Mapping[str, Given], result: Result) -> Mapping[str, Given]:
+def comes(calls: Calls, delivery: Delivery, to: str) -> bool:
+    """Say whether a channel is told of an end anyway: it has it, or what waits will be handed over as well."""
+    waits = any(one.channel == delivery.channel and one.state in WORK for one in calls)
+    return waits or any(one.channel == to and one.state not in ELSEWHERE for one in calls)
+
+
+def had_it(calls: Calls, delivery: Delivery) -> bool:
+    """Say whether a channel was told of an event before: a person had it told again."""
+    return any(one.channel == delivery.channel and one.state in TOLD and one.id != delivery.id for one in calls)
+
+
+def taken_over(given: Mapping[str, Given], result: Result, *, again: bool = False) -> Mapping[str, Given]:
     """Give the channels that have an episode after a hand-over.
 
     Who took the trigger gets the ending, however it fared between: only a channel that never had it goes.
+    `again` says that it had this event.
     """
     delivery = result.delivery
     before, already = given.get(delivery.channel), given.get(result.handed_to)
-    had_nothing = (
+    had_nothing = not again and (
         delivery.event.state is State.TRIGGERED
         or delivery.event.unheard
         or any(delivery.channel in one.took_over for one in given.values())
