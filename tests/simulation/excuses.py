@@ -8,6 +8,7 @@ NEEDLESS = {"repeat", "replaced"}  # as updates of what a digest told of
 SUPERSEDED = "superseded"
 GIVEN_UP = "given up after"
 IN_A_DIGEST = "told in a digest: delivery "
+OVER_UNHEARD = "it was over before the channel was mended, which never had its trigger"
 DRAINING = 60.0  # seconds: a chat that is mended takes one a second of what waits
 MOST_BEFORE = 3  # younger ones go by turns with those that were tried before
 
@@ -61,13 +62,14 @@ def _was_handed(seen: Evidence, news: News, channel: str) -> bool:
 
 
 def _was_over(seen: Evidence, news: News, channel: str) -> bool:
-    """Whether an alarm came and went before the channel, which was broken, took anything again."""
+    """Whether an alarm came and went before the channel, which was broken, took anything again, or got to it."""
     life = seen.life(news)
     first = [one for one in life if one.state == "triggered"][:1]
     if not first or not any(one.state in ENDS for one in life) or seen.kept(channel, first[0]):
         return False
+    waited = DRAINING if OVER_UNHEARD in seen.fates[channel, news.mark, news.state] else 0.0  # as the bridge says
     return any(
-        first[0].at <= until * 1000 + seen.moved and news.at <= (until + DRAINING) * 1000 + seen.moved
+        first[0].at <= until * 1000 + seen.moved and news.at <= (until + waited) * 1000 + seen.moved
         for _, until in seen.broken[channel]
     )
 

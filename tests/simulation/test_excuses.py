@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.chat import BROKEN, REFUSED, TAKEN, Request
 from tests.simulation.evidence import Evidence
-from tests.simulation.excuses import is_excused, is_told_elsewhere
+from tests.simulation.excuses import OVER_UNHEARD, is_excused, is_told_elsewhere
 from tests.simulation.model import News
 from tests.simulation.scenario import ChannelPlan, Plan, Told
 from tests.simulation.table import Episode
@@ -108,13 +108,22 @@ def test_a_fallback_that_is_silent_at_ends_has_the_alarm_also_where_it_refused_t
     assert is_told_elsewhere(seen, ending, "ops") is elsewhere
 
 
-@pytest.mark.parametrize(("ended_at", "excused"), [(50_000, True), (70_000, True), (200_000, False)])
-def test_an_alarm_that_was_over_when_its_turn_came_in_a_mended_channel_need_not_be_told(ended_at, excused):
+@pytest.mark.parametrize(
+    ("ended_at", "note", "excused"),
+    [
+        (50_000, "", True),  # while it was broken
+        (70_000, OVER_UNHEARD, True),
+        (70_000, "", False),  # the bridge does not say that it was skipped
+        (200_000, OVER_UNHEARD, False),  # its turn had come long before
+    ],
+)
+def test_an_alarm_that_was_over_when_its_turn_came_in_a_mended_channel_need_not_be_told(ended_at, note, excused):
     episode = an_episode()
     trigger = news(10, "triggered", "1000", episode, at=2_000, ops=("post",))
     ending = news(30, "recovered", "1002", episode, at=ended_at, ops=("thread",))
     made = [request("ops", "triggered", "999", BROKEN, at=1.0), request("ops", "triggered", "999", TAKEN, at=60.0)]
-    assert is_excused(seen_with(*made, news=[trigger, ending]), ending, "ops") is excused
+    seen = seen_with(*made, news=[ending, trigger], deliveries=[("ops", "superseded", note)])
+    assert is_excused(seen, ending, "ops") is excused
 
 
 def a_hand_over(state, *, superseded, told):
@@ -159,3 +168,12 @@ def test_who_took_the_trigger_in_another_ones_place_and_never_heard_the_end_is_f
     ]
     seen = seen_with(request("tickets", "triggered", "1000", TAKEN), news=told)
     assert list(endings(seen)) == ["ending: tickets took the trigger, and was never told recovered 1001 of p0/ins-0001"]
+
+
+@pytest.mark.parametrize(("note", "wrong"), [("given up after 0:10:00: 400", 0), ("400", 1)])
+def test_an_ending_that_another_ones_channel_gave_up_is_a_dead_letter_and_not_missing(note, wrong):
+    episode = an_episode()
+    ending = news(20, "recovered", "1001", episode, ops=("update",))
+    trigger = news(10, "triggered", "1000", episode, ops=("post",))
+    taken = request("tickets", "triggered", "1000", TAKEN)
+    assert len(list(endings(seen_with(taken, news=[ending, trigger], deliveries=[("tickets", "dead", note)])))) == wrong
