@@ -55,6 +55,12 @@ def together(delivery: Delivery, others: Sequence[Delivery]) -> Delivery:
     return replace(delivery, event=last.event, body=last.body, alarm=last.alarm, together=True)
 
 
+def told_by(others: Sequence[Delivery], event_id: str) -> tuple[Delivery, ...]:
+    """Give what of `told_with` an earlier message tells whose answer was lost: all up to the event it names."""
+    events = [str(one.event.id) for one in others]
+    return tuple(others[: len(events) - events[::-1].index(event_id)]) if event_id in events else ()
+
+
 def in_place_of(delivery: Delivery, receipt: Receipt, behind: Iterable[Delivery]) -> tuple[Step, Receipt | None, str]:
     """Give the step, and the message it is made on, for an alarm that a digest told of: the digest is never changed.
 

@@ -10,10 +10,10 @@ import structlog
 from bridge.aiming import Aim, aimed
 from bridge.alarm import State
 from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, dissolved, ended, is_about, over_unheard
-from bridge.channels import Linked, Searched
+from bridge.channels import Finding, Linked, Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
-from bridge.merging import together, told_with
+from bridge.merging import together, told_by, told_with
 from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Message, Step, Verdict
 from bridge.pace import Window
 from bridge.planning import is_no_news
@@ -100,11 +100,13 @@ class Poster:
         if step is Step.REST and not message.text:
             return ended(delivery, DeliveryState.SUPERSEDED, "the message has room for all of it by now", now=now)
         call = call_of(telling, step, aim.receipt, message, now)
-        if verdict := await self._arrived(delivery, call):
-            return self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
-        if not post.idempotent:
-            await self.outbox.begin(delivery.id)
-        verdict = await post.channel.post(call)
+        if finding := await self._found(delivery, call):
+            verdict = Verdict(answer=Answer.SENT, said=ARRIVED, receipt=finding.receipt, calls=0)
+            others = told_by(others, finding.event_id)
+        else:
+            if not post.idempotent:
+                await self.outbox.begin(delivery.id)
+            verdict = await post.channel.post(call)
         result = self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
         if others and result.state is DeliveryState.SENT:
             return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
@@ -128,7 +130,7 @@ class Poster:
         told = await self.outbox.message(event.episode_id, self.post.name)
         return await channel.link(told.receipt) if told else ""
 
-    async def _arrived(self, delivery: Delivery, call: Call) -> Verdict | None:
+    async def _found(self, delivery: Delivery, call: Call) -> Finding | None:
         """Look whether an attempt without an answer arrived, where the channel can.
 
         A change is made again anyway, and a digest, too: it may tell more by now than what stands there.
@@ -143,9 +145,7 @@ class Poster:
         log.info(
             "looked for a message without an answer", channel=self.post.name, delivery=delivery.id, said=finding.said
         )
-        if not finding.is_found:
-            return None
-        return Verdict(answer=Answer.SENT, said=ARRIVED, receipt=finding.receipt, calls=0)
+        return finding if finding.is_found else None
 
     async def _turn(self, step: Step) -> float:
         """Wait for the turn of a step that has a limit of its own; give the seconds that are too many to wait."""

@@ -297,6 +297,31 @@ async def test_a_post_whose_answer_was_lost_is_found_by_its_metadata_and_not_mad
         assert len(slack.replies(slack.top_level[1].ts)) == 1
 
 
+@pytest.mark.parametrize(
+    ("lost", "edits", "replies"),
+    [
+        ([Trouble(fails="drop"), Trouble(), Trouble(fails="drop", takes=True)], 0, 0),  # between: nothing is found
+        ([Trouble(fails="drop", takes=True)], 1, 1),
+    ],
+    ids=["it told of the recovery, too", "it told of the trigger alone"],
+)
+@virtual
+async def test_what_follows_a_message_that_is_found_hangs_on_what_that_tells(lost, edits, replies, tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))
+        await spine.settle(5)
+        slack.next += lost
+        await take(spine, of(2))
+        await spine.settle(0.5)
+        await take(spine, recovery(2))
+        await spine.settle(20)
+        assert len(slack.top_level) == 2
+        found = slack.top_level[1]
+        assert (len(found.edits), len(slack.replies(found.ts))) == (edits, replies)
+        assert states(spine) == ["sent", "sent", *(["sent", "sent"] if edits else ["superseded", "superseded"])]
+
+
 @virtual
 async def test_an_answer_in_the_thread_that_was_begun_before_a_crash_is_found_there(tmp_path, clock):
     async with serve_slack(clock=clock.monotonic) as slack:

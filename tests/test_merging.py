@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.alarm import Alarm, State, Status
-from bridge.merging import in_place_of, newer_update, together, told_with
+from bridge.merging import in_place_of, newer_update, together, told_by, told_with
 from bridge.message import Step
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
@@ -93,6 +93,13 @@ def test_what_is_told_together_is_read_from_the_recoverys_own_body():
 def test_nothing_else_is_told_together(events):
     first, *behind = lane(*events)
     assert told_with(first, behind) == ()
+
+
+@pytest.mark.parametrize(("event", "told"), [(2, [2]), (3, [2, 3, 4]), (1, []), (9, [])])
+def test_a_message_that_was_made_before_tells_all_up_to_the_event_it_names(event, told):
+    _, *behind = lane((TRIGGERED, POST), (REPEAT, UPDATE), (RECOVERED, UPDATE), (RECOVERED, THREAD))
+    events = [replace(one, event=replace(one.event, id=id_)) for one, id_ in zip(behind, (2, 3, 3), strict=True)]
+    assert numbers(told_by(events, str(event))) == told
 
 
 def test_what_follows_the_recovery_has_its_own_message():

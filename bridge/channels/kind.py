@@ -35,6 +35,7 @@ class Finding:
     said: str  # what was found, or why nothing was
     is_found: bool = False
     receipt: Receipt | None = None
+    event_id: str = ""  # of which it tells: it may be older news than what the call would tell by now
 
 
 @runtime_checkable

@@ -65,9 +65,10 @@ class Search:
             more = {"cursor": cursor} if cursor else {}
             answer = await client.api_call(method, data={**asked, **more, "include_all_metadata": "true"})
             for message in _messages(answer.data):
-                if _delivery_of(message) == call.delivery_id and isinstance(message.get("ts"), str):
-                    receipt = receipt_of(asked["channel"], message["ts"], call)
-                    return Finding(said="found", is_found=True, receipt=receipt if call.step is Step.POST else None)
+                named = _named_by(message)
+                if named.get("delivery_id") == call.delivery_id and isinstance(message.get("ts"), str):
+                    receipt = receipt_of(asked["channel"], message["ts"], call) if call.step is Step.POST else None
+                    return Finding(said="found", is_found=True, receipt=receipt, event_id=named.get("event_id", ""))
             cursor = _cursor(answer.data)
             if not cursor:
                 return Finding(said="not there")
@@ -98,13 +99,13 @@ def _messages(data: Any) -> Iterator[Mapping[str, Any]]:
     return (one for one in messages if isinstance(one, Mapping)) if isinstance(messages, list) else iter(())
 
 
-def _delivery_of(message: Mapping[str, Any]) -> str:
-    """Give the delivery that a message's metadata names; empty where it is none of the bridge's."""
+def _named_by(message: Mapping[str, Any]) -> Mapping[str, str]:
+    """Give the ids that a message's metadata names; none where it is none of the bridge's."""
     metadata = message.get("metadata")
     if not isinstance(metadata, Mapping) or metadata.get("event_type") != "alarm_bridge":
-        return ""
+        return {}
     payload = metadata.get("event_payload")
-    return str(payload.get("delivery_id", "")) if isinstance(payload, Mapping) else ""
+    return {str(name): str(one) for name, one in payload.items()} if isinstance(payload, Mapping) else {}
 
 
 def _cursor(data: Any) -> str:

@@ -59,6 +59,11 @@ class Request:
     members: tuple[tuple[str, str], ...] = ()  # state and mark of what a digest tells of
     ts: str = ""  # of the message that was posted, updated or answered
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Give what the message's metadata names."""
+        return {"delivery_id": self.delivery, "event_id": self.event}
+
 
 @dataclass(slots=True)
 class Room:
@@ -124,7 +129,7 @@ class Chat:
             return {"ok": False, "error": "missing_scope", "needed": "channels:history"}
         mine = [one for one in self._world.history.requests if one.channel in self.room.chats and one.fared in KEPT]
         messages = [
-            {"ts": one.ts, "metadata": {"event_type": "alarm_bridge", "event_payload": {"delivery_id": one.delivery}}}
+            {"ts": one.ts, "metadata": {"event_type": "alarm_bridge", "event_payload": one.ids}}
             for one in mine
             if one.ts in self.room.messages and one.step != "update"
         ]
