@@ -43,6 +43,7 @@ class Evidence:
         self.replays = Counter(
             (channel, *events[event]) for id_, event, channel, *_ in self.history.deliveries if str(id_) in replayed
         )
+        self.dead = {str(one[0]) for one in self.history.deliveries if one[4] == "dead"}
         self.notes = {str(one[0]): one[6] for one in self.history.deliveries}
         self.fates: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for _, event, channel, _, state, _, note in self.history.deliveries:
@@ -79,6 +80,12 @@ class Evidence:
         """Give those that it will never take."""
         final = {REFUSED, RICH} if self.plan.channels[channel].type == "webhook" else {REFUSED}
         return [one for one in self.made(channel, news) if one.fared in final]
+
+    def was_replayed(self, request: Request) -> bool:
+        """Say whether somebody asked for what a request told; a plain text does not say for which of its calls."""
+        if request.delivery:
+            return request.delivery in self.replayed
+        return bool(self.replays[request.channel, request.mark, request.state])
 
     def life(self, news: News) -> list[News]:
         """Give all news of its episode."""

@@ -90,12 +90,13 @@ def _is_merged(seen: Evidence, news: News, channel: str) -> bool:
         if one.rank <= news.rank:
             continue
         answered = seen.kept(channel, one) + seen.refused(channel, one)
+        is_answered = answered or was_given_up(seen, one, channel)  # of that it is known: a dead letter
         if one.state == "recovered" and any(_is_together(seen, made, news) for made in answered):
             return True
         if one.state in {"triggered", "escalated"} and news.state != "repeat":
             return False
         newer = one.state in ENDS or news.state not in ENDS
-        if answered and newer and news.steps[channel] == ("update",) and news.state != "escalated":
+        if is_answered and newer and news.steps[channel] == ("update",) and news.state != "escalated":
             return True
     return False
 
@@ -110,8 +111,11 @@ def _is_together(seen: Evidence, made: Request, news: News) -> bool:
 
 def _has_message(seen: Evidence, news: News, channel: str) -> bool:
     before = [one for one in seen.life(news) if one.rank < news.rank]
-    made = [made for one in before for made in seen.made(channel, one)]
-    return any(one.fared == TAKEN and one.step == "post" for one in made) and not seen.history.met["vanished"]
+    posted = (made for one in before for made in seen.made(channel, one) if made.step == "post")
+    return (
+        any(one.fared == TAKEN and (one.wall * 1000 <= news.at or not seen.was_replayed(one)) for one in posted)
+        and not (seen.history.met["vanished"])
+    )
 
 
 def was_given_up(seen: Evidence, news: News, channel: str) -> bool:

@@ -67,13 +67,12 @@ def order(seen: Evidence) -> Iterator[str]:
         news = seen.news.get((request.mark, request.state))
         if request.fared not in KEPT or news is None or request.state == "unrecognised":
             continue
-        if request.delivery in seen.replayed:
+        if seen.was_replayed(request):
             continue
-        if not request.delivery and seen.replays[request.channel, request.mark, request.state]:
-            continue  # a plain text does not say
         before = latest.get((request.channel, news.key))
         if before is None or news.rank >= before.rank:
-            latest[request.channel, news.key] = news
+            if request.fared == TAKEN or request.delivery not in seen.dead:  # else the bridge knows of nobody who heard
+                latest[request.channel, news.key] = news
         elif news.state != "escalated" or before.state != "repeat" or request.channel in news.steps:
             # An escalation that comes in another one's place is late, and never skipped for a repeat.
             yield f"order: {request.channel} heard {named(news)} after {before.state} {before.mark}"

@@ -1,10 +1,12 @@
 """What excuses a channel that was not told, each as small as it can be: what once was a failing seed."""
 
+from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from tests.simulation.chat import BROKEN, REFUSED, TAKEN, Request
+from tests.simulation.chat import BROKEN, REFUSED, SLOW, TAKEN, Request
 from tests.simulation.evidence import Evidence
 from tests.simulation.excuses import OVER_UNHEARD, is_excused, is_told_elsewhere
 from tests.simulation.model import News
@@ -126,6 +128,29 @@ def test_an_alarm_that_was_over_when_its_turn_came_in_a_mended_channel_need_not_
     assert is_excused(seen, ending, "ops") is excused
 
 
+@pytest.mark.parametrize(("note", "excused"), [("given up after 24h: it could not be tried", True), ("", False)])
+def test_an_update_that_waited_for_a_newer_one_is_a_dead_letter_with_that(note, excused):
+    episode = an_episode()
+    ending = news(30, "recovered", "1002", episode, ops=("update",))
+    repeat = news(20, "repeat", "1001", episode, ops=("update",))
+    seen = seen_with(news=[ending, repeat], deliveries=[("ops", "dead", note)])
+    assert is_excused(seen, repeat, "ops") is excused
+
+
+@pytest.mark.parametrize(
+    ("posted_at", "replayed", "excused"), [(40.0, True, True), (5.0, True, False), (40.0, False, False)]
+)
+def test_a_message_that_came_by_a_replay_alone_was_not_there_before_to_be_updated(posted_at, replayed, excused):
+    episode = an_episode()
+    trigger = news(10, "triggered", "1000", episode, ops=("post",))
+    ending = news(20, "replaced", "1000", episode, at=20_000, ops=("update",))
+    made = request("ops", "triggered", "1000", TAKEN, at=posted_at)
+    seen = seen_with(made, news=[trigger, ending])
+    seen.history.met = Counter()
+    seen.replayed = {made.delivery} if replayed else set()
+    assert is_excused(seen, ending, "ops") is excused
+
+
 def a_hand_over(state, *, superseded, told):
     episode = an_episode()
     older = news(10, state, "1000", episode, ops=("post",))
@@ -158,6 +183,16 @@ def test_an_escalation_alone_may_come_late_and_only_in_another_ones_place(state,
     told = [news(10, state, "1000", episode, ops=("post",)), news(20, "repeat", "1001", episode, ops=("post",))]
     seen = seen_with(request(channel, "repeat", "1001", TAKEN), request(channel, state, "1000", TAKEN), news=told)
     assert len(list(order(seen))) == wrong
+
+
+@pytest.mark.parametrize(("fared", "state", "wrong"), [(SLOW, "dead", 0), (SLOW, "sent", 1), (TAKEN, "dead", 1)])
+def test_what_a_dead_letter_told_without_an_answer_may_be_told_again_in_order(fared, state, wrong):
+    episode = an_episode()
+    told = [news(10, "triggered", "1000", episode, ops=("post",)), news(20, "closed", "1000", episode, ops=("post",))]
+    told.append(news(30, "recovered", "1001", episode, ops=("post",)))
+    together = replace(request("ops", "recovered", "1001", fared), delivery="100")  # in the trigger's place
+    made = [together, request("ops", "closed", "1000", TAKEN), request("ops", "recovered", "1001", TAKEN)]
+    assert len(list(order(seen_with(*made, news=told, deliveries=[("ops", state, "")])))) == wrong
 
 
 def test_who_took_the_trigger_in_another_ones_place_and_never_heard_the_end_is_found():
