@@ -17,7 +17,7 @@ from tests.test_rendering_support import builtin, payload_of, rendered, telling_
 
 ONLY_IN_TEMPLATES = {
     "advice", "because", "command", "instead_of", "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late",
-    "together",
+    "together", "follows", "last_message",
 }  # fmt: skip
 
 
