@@ -2,7 +2,7 @@
 
 from tests.simulation.chat import GONE, TAKEN, Request
 from tests.simulation.evidence import CHATS, ENDS, Evidence
-from tests.simulation.model import News
+from tests.simulation.model import Model, News
 
 NEEDLESS = {"repeat", "replaced"}  # as updates of what a digest told of
 SUPERSEDED = "superseded"
@@ -16,7 +16,7 @@ MOST_BEFORE = 3  # younger ones go by turns with those that were tried before
 def is_excused(seen: Evidence, news: News, channel: str) -> bool:
     """Whether it was refused for good, or there was nothing to update."""
     machine = seen.plan.channels[channel].type == "webhook"
-    if seen.refused(channel, news) or was_given_up(seen, news, channel):
+    if seen.refused(channel, news) or was_given_up(seen, news, channel) or _was_repeated(seen, news, channel):
         return True
     if not machine and (_is_merged(seen, news, channel) or is_digested(seen, news, channel)):
         return True
@@ -34,7 +34,8 @@ def is_told_elsewhere(seen: Evidence, news: News, channel: str) -> bool:
         if news.state in ENDS and _was_handed(seen, news, place) and not seen.model.calls_at_the_end(news, place):
             return True  # who has the alarm by now is silent at its end
         is_news = news.state not in {"replaced", "expired"} or news.steps.get(channel) != ("update",)
-        if seen.plan.channels[place].type in CHATS and (_was_over(seen, news, place) or not is_news):
+        is_chat = seen.plan.channels[place].type in CHATS
+        if is_chat and (_was_over(seen, news, place) or not is_news or _is_with_its_trigger(seen, news, place)):
             return True
         if was_given_up(seen, news, place):
             return True
@@ -51,6 +52,19 @@ def _knows_better(seen: Evidence, news: News, channel: str, place: str) -> bool:
     repeats = [one for one in seen.model.news if one.key == news.key and one.rank > news.rank and one.state == "repeat"]
     newer = later if news.state == "escalated" else later + repeats
     return any(seen.kept(place, one) or seen.refused(place, one) or is_digested(seen, one, place) for one in newer)
+
+
+def _was_repeated(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether the bridge made no call, and the route's interval had another repeat, which came in another one's place."""
+    route = dict(Model(news.plan).routed(news.key[0])).get(channel)
+    if news.state != "repeat" or route is None or seen.fates[channel, news.mark, news.state]:
+        return False
+    since = news.at - route.repeat_interval * 1000
+    before = [one for one in seen.life(news) if one.state == "repeat" and since < one.at and one.rank < news.rank]
+    others = [one for one in before if channel not in one.steps]
+    return any(
+        seen.kept(channel, one) or seen.refused(channel, one) or is_digested(seen, one, channel) for one in others
+    )
 
 
 def _was_handed(seen: Evidence, news: News, channel: str) -> bool:
@@ -86,18 +100,31 @@ def is_digested(seen: Evidence, news: News, channel: str) -> bool:
 
 def _is_merged(seen: Evidence, news: News, channel: str) -> bool:
     """Whether a later message to a chat told it as well: its recovery in a trigger's place, or a newer update."""
+    if _is_with_its_trigger(seen, news, channel):
+        return True
     for one in seen.life(news):
         if one.rank <= news.rank:
             continue
         answered = seen.kept(channel, one) + seen.refused(channel, one)
         is_answered = answered or was_given_up(seen, one, channel)  # of that it is known: a dead letter
-        if one.state == "recovered" and any(_is_together(seen, made, news) for made in answered):
-            return True
         if one.state in {"triggered", "escalated"} and news.state != "repeat":
             return False
         newer = one.state in ENDS or news.state not in ENDS
         if is_answered and newer and news.steps[channel] == ("update",) and news.state != "escalated":
             return True
+    return False
+
+
+def _is_with_its_trigger(seen: Evidence, news: News, channel: str) -> bool:
+    """Whether the alarm's recovery stands in its trigger's place, and tells all between."""
+    for one in seen.life(news):
+        if one.rank <= news.rank:
+            continue
+        answered = seen.kept(channel, one) + seen.refused(channel, one)
+        if one.state == "recovered" and any(_is_together(seen, made, news) for made in answered):
+            return True
+        if one.state in {"triggered", "escalated"} and news.state != "repeat":
+            return False
     return False
 
 

@@ -85,7 +85,7 @@ class Model:
             self._end("recovered", key, episode)
             return
         steps = {}
-        for channel, route in self._routed(heard.told):
+        for channel, route in self._chosen(heard.told):
             calls = self._calls(state, episode.kind, channel, route, unheard=unheard)
             last = episode.given.get(channel, ("", None))[1]
             if state == "repeat" and _is_held_back(route, last, heard.received_at):
@@ -121,9 +121,9 @@ class Model:
         )
         self.rank += 1
 
-    def _routed(self, told: Told) -> list[tuple[str, RoutePlan | None]]:
+    def _chosen(self, told: Told) -> list[tuple[str, RoutePlan | None]]:
         """Give the channels; what the bridge says of a channel goes to any but that one."""
-        found = self._matched(told.policy)
+        found = self.routed(told.policy)
         if told.kind != "bridge":
             return found
         fallback = self.plan.channels[told.watched].fallback if told.watched in self.plan.channels else ""
@@ -133,7 +133,7 @@ class Model:
                 return list(kept.items())[::-1]
         return []
 
-    def _matched(self, policy: str) -> list[tuple[str, RoutePlan | None]]:
+    def routed(self, policy: str) -> list[tuple[str, RoutePlan | None]]:
         """Give the channels: first match wins, `continue` goes on, and what none matched goes to the default ones."""
         found: dict[str, RoutePlan | None] = {}
         matched = False

@@ -10,7 +10,7 @@ from tests.simulation.chat import BROKEN, REFUSED, SLOW, TAKEN, Request
 from tests.simulation.evidence import Evidence
 from tests.simulation.excuses import OVER_UNHEARD, is_excused, is_told_elsewhere
 from tests.simulation.model import News
-from tests.simulation.scenario import ChannelPlan, Plan, Told
+from tests.simulation.scenario import ChannelPlan, Plan, RoutePlan, Told
 from tests.simulation.table import Episode
 from tests.simulation.telling import endings, order
 
@@ -193,6 +193,37 @@ def test_what_a_dead_letter_told_without_an_answer_may_be_told_again_in_order(fa
     together = replace(request("ops", "recovered", "1001", fared), delivery="100")  # in the trigger's place
     made = [together, request("ops", "closed", "1000", TAKEN), request("ops", "recovered", "1001", TAKEN)]
     assert len(list(order(seen_with(*made, news=told, deliveries=[("ops", state, "")])))) == wrong
+
+
+@pytest.mark.parametrize(
+    ("at", "fared", "called", "excused"),
+    [
+        (400_000, TAKEN, False, True),
+        (400_000, BROKEN, False, False),  # it heard no other
+        (800_000, TAKEN, False, False),  # the interval is over
+        (400_000, TAKEN, True, False),  # the bridge meant to tell it
+    ],
+)
+def test_a_repeat_is_held_back_for_one_that_came_in_another_ones_place(at, fared, called, excused):
+    route = RoutePlan(name="r", policies=("p0",), channels=("ops", "hook"), repeat_interval=600)
+    episode = an_episode()
+    before = news(10, "repeat", "1000", episode, at=100_000, ops=("update",))
+    now = replace(news(20, "repeat", "1001", episode, at=at, hook=("post",)), plan=replace(PLAN, routes=(route,)))
+    rows = [("hook", "sent", "")] if called else []
+    seen = seen_with(request("hook", "repeat", "1000", fared), news=[now, before], deliveries=rows)
+    assert is_excused(seen, now, "hook") is excused
+
+
+@pytest.mark.parametrize(("delivery", "elsewhere"), [("100", True), ("101", False)])
+def test_a_recovery_in_its_triggers_place_tells_what_was_between_also_where_another_one_is_told(delivery, elsewhere):
+    episode = an_episode()
+    trigger = news(10, "triggered", "1000", episode, at=0, ops=("post",))
+    between = news(20, "repeat", "1001", episode, at=50_000, ops=("update",))
+    ending = news(30, "recovered", "1002", episode, at=60_000, ops=("update",))
+    made = [request("ops", "triggered", "1000", TAKEN), request("ops", "triggered", "999", BROKEN, at=1.0)]
+    together = replace(request("hook", "recovered", "1002", TAKEN), delivery=delivery)
+    seen = seen_with(*made, together, news=[trigger, between, ending], deliveries=[("hook", "sent", "")])
+    assert is_told_elsewhere(seen, between, "ops") is elsewhere
 
 
 def test_who_took_the_trigger_in_another_ones_place_and_never_heard_the_end_is_found():
