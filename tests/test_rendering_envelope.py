@@ -16,7 +16,7 @@ from bridge.rendering.view import AlarmView
 from tests.test_rendering_support import builtin, payload_of, rendered, telling_of
 
 ONLY_IN_TEMPLATES = {
-    "advice", "because", "command", "instead_of", "object", "instance_id", "facts", "notes", "received", "successor", "duration", "late",
+    "advice", "because", "command", "instead_of", "object", "instance_id", "facts", "notes", "received", "successor", "late",
     "together", "follows", "last_message",
 }  # fmt: skip
 
@@ -74,6 +74,7 @@ def test_the_envelope_has_every_field_in_full():
             "recovered_at": "2020-11-23T17:40:00+08:00",
             "occurred_at": "2020-11-23T17:40:00+08:00",
             "received_at": "2026-11-23T18:15:00+08:00",
+            "duration": "4 min",
             "duration_seconds": 240,
             "repeat_count": 2,
             "previous_severity": None,

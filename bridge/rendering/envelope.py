@@ -11,7 +11,7 @@ from typing import Any
 from bridge.rendering.facts import duration, recovered_at, started_at
 from bridge.rendering.telling import Telling
 from bridge.rendering.visible import whole
-from bridge.rendering.words import iso
+from bridge.rendering.words import duration_words, iso
 
 VERSION = 1
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
@@ -72,6 +72,7 @@ def _alarm(telling: Telling, callback: Any) -> dict[str, Any]:
         "recovered_at": iso(end, zone) if end else None,
         "occurred_at": iso(event.occurred_at, zone),
         "received_at": iso(event.received_at, zone),
+        "duration": None if span is None else duration_words(span, telling.channel.language),
         "duration_seconds": None if span is None else int(span.total_seconds()),
         "repeat_count": event.repeat_count,
         "previous_severity": event.previous_severity or None,
