@@ -12,6 +12,7 @@ from bridge.channels.answers import MAX_WAIT_SECONDS
 from bridge.clock import EPOCH, Clock
 from bridge.message import Answer, Delivery, Verdict
 from bridge.metrics import Metrics
+from bridge.pace import seconds_left
 from bridge.retry import Move, pause_seconds, probe_seconds
 from bridge.store import ChannelState
 from bridge.trouble import Reporter, Silent, Trouble
@@ -143,7 +144,7 @@ class Condition:
         failures = before.failures + 1 if counts and not self.is_broken else before.failures
         reason = before.reason if self.is_broken else reason
         until = self._until(max(seconds, self.pause_seconds()))
-        self.state = replace(before, paused_until=until, failures=failures, reason=reason)
+        self.state = replace(before, paused_until=until, paused_at=self._clock.now(), failures=failures, reason=reason)
         await self._keep(self.state)
 
     def _until(self, seconds: float) -> datetime:
@@ -160,6 +161,7 @@ class Condition:
         self.state = replace(
             self.state,
             paused_until=self._until(seconds),
+            paused_at=self._clock.now(),
             failures=failures,
             broken_since=self.state.broken_since or self._clock.now(),
             reason=reason,
@@ -179,7 +181,10 @@ class Condition:
 
 def no_longer_than_asked(state: ChannelState, now: datetime) -> ChannelState:
     """Shorten a pause from before that nobody can have asked for: the wall clock was set back since."""
-    return replace(state, paused_until=min(state.paused_until, now + LONGEST)) if state.paused_until > now else state
+    if state.paused_until <= now:
+        return state
+    left = timedelta(seconds=seconds_left(state.paused_until, state.paused_at, now))
+    return replace(state, paused_until=now + min(left, LONGEST))
 
 
 def restored(name: str, mark: str, state: ChannelState | None) -> ChannelState:

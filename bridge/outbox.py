@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.message import Delivery, Digest
-from bridge.store import ChannelState, Merged, Merging, Queues, Result, StoreUnavailable, Told, Unsure, Writer
+from bridge.store import ChannelState, Merged, Merging, Pause, Queues, Result, StoreUnavailable, Told, Unsure, Writer
 from bridge.store.digests import merge
 
 
@@ -78,6 +78,13 @@ class StoreOutbox:
         """Store the channel's pause, where the store takes it: a pause is no reason to stop."""
         try:
             await self._writer.do(self.store.keep_channel(state))
+        except StoreUnavailable:
+            return
+
+    async def keep_pause(self, pause: Pause) -> None:
+        """Store the pause of what channels share, where the store takes it."""
+        try:
+            await self._writer.do(self.store.keep_pause(pause))
         except StoreUnavailable:
             return
 

@@ -1,6 +1,7 @@
 """How fast a channel may go. Pure: the time is an argument, in seconds that never go back."""
 
 from collections.abc import Hashable, Iterable
+from datetime import datetime
 
 BURST = 3  # messages at once before the spacing holds: Slack takes that, and answers 60 at once with 429
 FIRST_LIMIT = 4  # requests under way
@@ -10,8 +11,9 @@ HIGHEST_LIMIT = 32
 class Spacing:
     """Keeps messages apart, but for a short burst: a budget, for one channel or for all that draw on it."""
 
-    def __init__(self, rate: float | None, burst: int = BURST) -> None:
-        """Allow `rate` messages a second; None is no limit."""
+    def __init__(self, rate: float | None, burst: int = BURST, name: str = "") -> None:
+        """Allow `rate` messages a second; None is no limit. `name`: of one whose pauses a restart must not forget."""
+        self.name = name
         self._burst = burst
         self._due = 0.0  # when the next message would be due were they spaced evenly
         self._paused_until = 0.0
@@ -43,11 +45,14 @@ class Budgets:
     """What platforms count together, by what they count it: channels that draw on the same share one spacing."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Spacing] = {}
+        self._known: dict[str, Spacing] = {}
 
-    def of(self, key: Hashable, rate: float | None) -> Spacing:
-        """Give the budget of this name, which has this rate from now on."""
-        spacing = self._known.setdefault(key, Spacing(rate))
+    def of(self, name: str, rate: float | None, *, paused_until: float = 0.0) -> Spacing:
+        """Give the budget of this name, which has this rate from now on; a new one goes on with a pause from before."""
+        spacing = self._known.get(name)
+        if spacing is None:
+            spacing = self._known[name] = Spacing(rate, name=name)
+            spacing.pause(paused_until, 0.0)
         spacing.change(rate)
         return spacing
 
@@ -59,6 +64,12 @@ def slowest(rates: Iterable[tuple[Hashable, float | None]]) -> dict[Hashable, fl
         known = found.get(key)
         found[key] = min(rate, known) if rate and known else rate or known
     return found
+
+
+def seconds_left(until: datetime, begun: datetime | None, now: datetime) -> float:
+    """Say how much is left of a pause from before; no more than all of it where the wall clock was set back since."""
+    left = (until - now).total_seconds()
+    return max(0.0, left if begun is None else min(left, (until - begun).total_seconds()))
 
 
 class Window:

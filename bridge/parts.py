@@ -11,7 +11,7 @@ from functools import partial
 
 from bridge.addressees import Addressees, ChannelPlan
 from bridge.alarm import State
-from bridge.channels import KINDS, Tools, mark_of
+from bridge.channels import KINDS, Tools, mark_of, name_of
 from bridge.clock import Clock
 from bridge.composing import ByRoute, channel_view, composer
 from bridge.config import Config
@@ -19,11 +19,11 @@ from bridge.crew import Crew
 from bridge.intake import Intake
 from bridge.message import Step
 from bridge.metrics import Metrics
-from bridge.pace import Budgets, slowest
+from bridge.pace import Budgets, Spacing, seconds_left, slowest
 from bridge.post import Post
 from bridge.rendering import Renderer
 from bridge.settings import ChannelSettings
-from bridge.store import ChannelState, Store
+from bridge.store import ChannelState, Pause, Store
 from bridge.trouble import Reporter, Trouble
 from bridge.troubles import Troubles
 from bridge.web.callback import CallbackListener
@@ -38,6 +38,7 @@ class Prepared:
     renderer: Renderer
     marks: Mapping[str, str]  # of the channels' settings
     states: Mapping[str, ChannelState]  # of the channels, as they were left
+    pauses: Mapping[str, Pause]  # of what they share
 
 
 def prepare(config: Config, store: Store) -> Prepared:
@@ -49,6 +50,7 @@ def prepare(config: Config, store: Store) -> Prepared:
         renderer=renderer,
         marks={name: mark_of(settings) for name, settings in config.channels.items()},
         states=store.channel_states(),
+        pauses=store.pauses(),
     )
 
 
@@ -90,7 +92,7 @@ class Parts:
         config, posts = prepared.config, {}
         rates = slowest((room_of(name, settings), settings.rate) for name, settings in config.channels.items())
         for name, settings in config.channels.items():
-            room = self.budgets.of(room_of(name, settings), rates[room_of(name, settings)])
+            room = self._budget(room_of(name, settings), rates[room_of(name, settings)], prepared)
             kind, mark = KINDS[settings.type], prepared.marks[name]
             render = composer(
                 channel_view(name, settings, config.language, config.timezone),
@@ -115,7 +117,7 @@ class Parts:
                 idempotent=kind.idempotent,
                 rate=settings.rate,
                 room=room,
-                methods={step: self.budgets.of(key, rate) for step, (key, rate) in settings.methods.items()},
+                methods={step: self._budget(key, rate, prepared) for step, (key, rate) in settings.methods.items()},
                 give_up_after=settings.give_up_after,
                 fallback=settings.fallback,
                 mark=mark,
@@ -124,6 +126,13 @@ class Parts:
                 urgency=urgency,
             )
         return posts
+
+    def _budget(self, key: Hashable, rate: float | None, prepared: Prepared) -> Spacing:
+        """Give what is counted together; a pause from before the restart holds for all that draw on it."""
+        name = name_of(key)
+        pause = prepared.pauses.get(name)
+        left = seconds_left(pause.until, pause.begun_at, self.clock.now()) if pause else 0.0
+        return self.budgets.of(name, rate, paused_until=self.clock.monotonic() + left)
 
 
 def room_of(name: str, settings: ChannelSettings) -> Hashable:

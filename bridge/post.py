@@ -9,7 +9,7 @@ from bridge.alarm import State
 from bridge.channels import Channel
 from bridge.message import Delivery, Digest, Message, Step
 from bridge.pace import Spacing
-from bridge.store import ChannelState, Merged, Merging, Result, Told, Unsure
+from bridge.store import ChannelState, Merged, Merging, Pause, Result, Told, Unsure
 
 
 class Outbox(Protocol):
@@ -57,6 +57,10 @@ class Outbox(Protocol):
 
     async def keep(self, state: ChannelState) -> None:
         """Store the channel's pause."""
+        ...
+
+    async def keep_pause(self, pause: Pause) -> None:
+        """Store the pause of what channels share."""
         ...
 
 

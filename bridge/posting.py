@@ -15,11 +15,11 @@ from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.merging import together, told_by, told_with
 from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Message, Step, Verdict
-from bridge.pace import Window
+from bridge.pace import Spacing, Window
 from bridge.planning import is_no_news
 from bridge.post import Outbox, Post
 from bridge.retry import is_too_late, next_move
-from bridge.store import Result, StoreError, handed_to, went_round
+from bridge.store import Pause, Result, StoreError, handed_to, went_round
 
 LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
 MOST_TURNS = 3  # that others may snatch away
@@ -201,6 +201,14 @@ class Poster:
             self.window.throttled()
             budget = self.post.methods.get(step, self.post.room)
             if budget is not None and verdict.after_seconds:
-                budget.pause(verdict.after_seconds, self.clock.monotonic())
+                await self._pause(budget, verdict.after_seconds)
         await self.condition.learn(verdict, move)
         return concluded(delivery, verdict, move, now=self.clock.now(), held=not self.post.chat, sent=sent)
+
+    async def _pause(self, budget: Spacing, seconds: float) -> None:
+        """Leave the platform alone as long as it asks, with all that draws on a budget; also the next process."""
+        budget.pause(seconds, self.clock.monotonic())
+        if budget.name:
+            now = self.clock.now()
+            pause = Pause(name=budget.name, until=now + timedelta(seconds=seconds), begun_at=now)
+            await self.outbox.keep_pause(pause)

@@ -17,6 +17,8 @@ from bridge.trouble import Trouble
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
+HOUR = timedelta(hours=1)
+
 
 class Still(SystemClock):
     """A clock that stands until it is moved."""
@@ -265,6 +267,16 @@ async def test_a_clock_that_is_set_back_prolongs_no_pause(answer):
 async def test_a_pause_from_before_is_no_longer_than_a_platform_is_believed():
     state = ChannelState(name="ops", paused_until=START + timedelta(days=400), mark="mark", reason="429")
     assert Subject(state=state).condition.pause_seconds() == timedelta(days=1).total_seconds()
+
+
+async def test_a_pause_from_before_is_no_longer_than_it_was_though_the_clock_was_set_back_before_a_restart():
+    before = Subject()
+    await before.hear(Answer.RETRY, after_seconds=60)
+    (kept,) = before.kept
+    after = Subject(state=replace(kept, paused_until=kept.paused_until + timedelta(hours=1), paused_at=START + HOUR))
+    assert after.condition.pause_seconds() == 60
+    late = Subject(state=replace(kept, paused_until=kept.paused_until - timedelta(seconds=45), paused_at=START - HOUR))
+    assert late.condition.pause_seconds() == 15
 
 
 async def test_what_came_until_a_channel_was_mended_came_while_it_was_broken():

@@ -1,15 +1,17 @@
 """Budgets that channels share, since the platform counts their calls together."""
 
 import asyncio
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bridge.message import Answer, Step, Verdict
-from bridge.pace import Budgets, slowest
+from bridge.pace import Budgets, seconds_left, slowest
 from tests.fakes.scripted import Scripted, a_verdict, scripted
 from tests.fakes.spine import a_body, a_spine
-from tests.fakes.virtual import virtual
+from tests.fakes.virtual import START, virtual
 
 CONFIG = """
 server: {auth: off}
@@ -118,6 +120,60 @@ async def test_a_room_that_has_too_much_is_left_alone_by_all_its_channels_as_lon
         after = [round(at - begun) for at, _channel, _step in made if at > begun]
         assert len([1 for _at, channel, _step in made if channel is other]) == 2
         assert min(after) >= 30
+
+
+@pytest.mark.parametrize(
+    ("config", "body", "limited"), [(SAME_ROOM, of(2), Step.POST), (SAME_APP, repeat(1), Step.UPDATE)]
+)
+@virtual
+async def test_what_has_too_much_is_left_alone_by_all_its_channels_after_a_restart_too(
+    config, body, limited, tmp_path, clock
+):
+    made, one, other, change = two(clock)
+    async with a_spine(tmp_path, config, clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        other.seconds = lambda _call: 60.0  # it is cut off by the restart
+        one.limited.add(limited)
+        await take(spine, body)
+        await spine.settle(5)
+    other.seconds = lambda _call: 0.0
+    begun = max(at for at, channel, step in made if channel is one and step is limited)
+    async with a_spine(tmp_path, config, clock, change=change) as spine:
+        await take(spine, of(3))
+        await spine.settle(120)
+    after = [at - begun for at, _channel, step in made if at > begun and step is limited]
+    assert min(after) >= 29.9
+    assert {channel for at, channel, step in made if at > begun and step is limited} == {one, other}
+
+
+@virtual
+async def test_what_is_kept_of_a_shared_pause_tells_no_token_and_is_gone_once_another_is_kept(tmp_path, clock):
+    _made, one, _other, change = two(clock)
+    async with a_spine(tmp_path, SAME_ROOM, clock, change=change) as spine:
+        for number in (1, 2):
+            one.limited.add(Step.POST)
+            await take(spine, of(number))
+            await spine.settle(120)
+        ((name, until, begun_at),) = spine.rows("SELECT * FROM pauses")
+        assert re.fullmatch("[0-9a-f]{32}", name)
+        assert until - begun_at == 30_000
+
+
+def test_no_more_is_left_of_a_pause_from_before_than_all_of_it():
+    begun = START
+    until = begun + timedelta(seconds=30)
+    assert seconds_left(until, begun, begun + timedelta(seconds=20)) == 10
+    assert seconds_left(until, begun, begun + timedelta(seconds=40)) == 0
+    assert seconds_left(until, begun, begun - timedelta(hours=1)) == 30
+    assert seconds_left(until, None, begun - timedelta(hours=1)) == 3630
+
+
+def test_a_new_budget_goes_on_with_a_pause_from_before_and_one_that_is_known_with_its_own():
+    budgets = Budgets()
+    room = budgets.of("room", 1.0, paused_until=130.0)
+    assert room.wait_seconds(100.0) == 30
+    assert budgets.of("room", 1.0, paused_until=500.0).wait_seconds(100.0) == 30
 
 
 def test_a_budget_is_one_whoever_asks_for_it_and_has_the_rate_asked_for_last():

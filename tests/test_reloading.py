@@ -64,7 +64,7 @@ class Subject:
             raise self.store
         marks = {name: mark_of(settings) for name, settings in config.channels.items()}
         renderer = await asyncio.to_thread(Renderer)
-        return Prepared(config=config, renderer=renderer, marks=marks, states={})
+        return Prepared(config=config, renderer=renderer, marks=marks, states={}, pauses={})
 
     async def watch(self, folders, stir):
         self.watched.append(folders)

@@ -6,7 +6,7 @@ from typing import Any
 from bridge.channels import slack, slack_identity, slack_webhook, terminal, webhook
 from bridge.channels.http import HttpSettings, open_session
 from bridge.channels.kind import Channel, Finding, Introduction, Kind, Linked, Searched, Tools
-from bridge.channels.mark import mark_of
+from bridge.channels.mark import mark_of, name_of
 
 KINDS: dict[str, Kind] = {
     "terminal": terminal.KIND,
@@ -29,5 +29,6 @@ __all__ = [
     "Searched",
     "Tools",
     "mark_of",
+    "name_of",
     "open_session",
 ]

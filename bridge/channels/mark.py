@@ -1,7 +1,7 @@
 """A mark of a channel's settings: it changes with any of them, secrets and certificates too, and tells none."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 
 from pydantic import BaseModel
@@ -16,6 +16,11 @@ def mark_of(settings: ChannelSettings) -> str:
         with suppress(OSError):  # whoever opens it says so
             mark.update(settings.ca_file.read_bytes())
     return mark.hexdigest()
+
+
+def name_of(budget: Hashable) -> str:
+    """Name what a platform counts together, without the secrets that it is counted by."""
+    return hashlib.blake2b(repr(_revealed(budget)).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _revealed(value: object) -> object:

@@ -14,11 +14,11 @@ from bridge.clock import milliseconds
 from bridge.store import rows, statements
 from bridge.store.facts import read_notices, receiving_seconds, write_fact, write_notices
 from bridge.store.ids import Sequence as IdSequence
-from bridge.store.lower import write_channel
+from bridge.store.lower import write_channel, write_pause
 from bridge.store.prepared import Writes
 from bridge.store.reading import Reads
 from bridge.store.retention import prune
-from bridge.store.work import ChannelState, Judge, Judgement
+from bridge.store.work import ChannelState, Judge, Judgement, Pause
 
 EXPIRING = 100  # episodes judged in one transaction
 
@@ -93,6 +93,10 @@ class Jobs(Reads):
     def keep_channel(self, state: ChannelState) -> Job:
         """Make the job that remembers a channel's pause."""
         return lambda connection: write_channel(connection, state)
+
+    def keep_pause(self, pause: Pause) -> Job:
+        """Make the job that remembers the pause of what channels share."""
+        return lambda connection: write_pause(connection, pause)
 
     def prune(self, before: datetime) -> Job:
         """Make the job that deletes one batch of what is older, and gives how much it was."""

@@ -13,7 +13,7 @@ from bridge.store import digests, rest, rows, statements
 from bridge.store.handing import Handed, hand_over
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
-from bridge.store.work import ChannelState, Queue, Queues, Result, Told, Unsure
+from bridge.store.work import ChannelState, Pause, Queue, Queues, Result, Told, Unsure
 
 OVER_UNHEARD = "it was over before the channel was mended, which never had its trigger"
 
@@ -134,6 +134,7 @@ def write_channel(connection: Connection, state: ChannelState) -> None:
         "mark": state.mark,
         "reason": rows.clean(state.reason),
         "mended_at": milliseconds(state.mended_at) if state.mended_at else None,
+        "paused_at": milliseconds(state.paused_at) if state.paused_at else None,
     }
     connection.execute(statements.add_channel, values)
 
@@ -149,8 +150,24 @@ def read_channel_states(connection: Connection) -> dict[str, ChannelState]:
             mark=row.mark,
             reason=row.reason,
             mended_at=None if row.mended_at is None else moment(row.mended_at),
+            paused_at=None if row.paused_at is None else moment(row.paused_at),
         )
         for row in connection.execute(statements.channel_states)
+    }
+
+
+def write_pause(connection: Connection, pause: Pause) -> None:
+    """Remember the pause of a budget; forget those that are over."""
+    at = milliseconds(pause.begun_at)
+    connection.execute(statements.forget_pauses, {"name_": pause.name, "now_": at})
+    connection.execute(statements.add_pause, {"name": pause.name, "until": milliseconds(pause.until), "begun_at": at})
+
+
+def read_pauses(connection: Connection) -> dict[str, Pause]:
+    """Read what is remembered of budgets."""
+    return {
+        row.name: Pause(name=row.name, until=moment(row.until), begun_at=moment(row.begun_at))
+        for row in connection.execute(statements.all_pauses)
     }
 
 

@@ -9,8 +9,15 @@ from bridge.clock import moment
 from bridge.message import Delivery, Digest
 from bridge.store import rows, statements
 from bridge.store.digests import an_episode, read_digest
-from bridge.store.lower import read_channel_states, read_message, read_over_unheard, read_queues, read_unsure
-from bridge.store.work import ChannelState, Queues, Told, Unsure
+from bridge.store.lower import (
+    read_channel_states,
+    read_message,
+    read_over_unheard,
+    read_pauses,
+    read_queues,
+    read_unsure,
+)
+from bridge.store.work import ChannelState, Pause, Queues, Told, Unsure
 
 PAGE = 200  # deliveries read at once
 
@@ -61,6 +68,11 @@ class Reads:
         """Read what is remembered of each channel."""
         with self._reading.connect() as connection:
             return read_channel_states(connection)
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """Read what is remembered of the budgets that channels share."""
+        with self._reading.connect() as connection:
+            return read_pauses(connection)
 
     def queues(self) -> Queues:
         """Count what waits for each channel."""

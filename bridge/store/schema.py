@@ -177,6 +177,15 @@ channels = Table(
     Column("mark", Text, nullable=False),  # of the settings it broke with: changed ones are tried at once
     Column("reason", Text, nullable=False),
     Column("mended_at", BigInteger),  # what waited then is told only where its alarm is open
+    Column("paused_at", BigInteger),  # when the pause began
+)
+
+pauses = Table(  # of what platforms count together, whichever channels draw on it
+    "pauses",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
 )
 
 facts = Table(

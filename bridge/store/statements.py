@@ -12,8 +12,10 @@ from bridge.store.schema import (
     facts,
     message_episodes,
     messages,
+    pauses,
 )
 
+NOT_SENT = attempts.c.answer != literal_column("'sent'")  # beside the answer that is wanted: else the index is not used
 IS_WORK = deliveries.c.state.in_([literal_column("'waiting'"), literal_column("'begun'")])
 
 # The upper half -------------------------------------------------------------------------------------
@@ -152,7 +154,7 @@ over_unheard = (  # an episode that is over, and of which a channel has not even
         ),
         ~exists().where(  # it may have been told
             attempts.c.delivery_id == deliveries.c.id,
-            attempts.c.answer != literal_column("'sent'"),
+            NOT_SENT,
             attempts.c.answer == literal_column("'ambiguous'"),
         ),
     )
@@ -162,7 +164,7 @@ ambiguous_attempt = (  # of a delivery: it may have arrived
     select(attempts.c.id)
     .where(
         attempts.c.delivery_id == bindparam("delivery_id"),
-        attempts.c.answer != literal_column("'sent'"),
+        NOT_SENT,
         attempts.c.answer == literal_column("'ambiguous'"),
     )
     .limit(1)
@@ -177,7 +179,7 @@ why_gone = (  # what a platform said of the message that a delivery was to chang
     select(attempts.c.said)
     .where(
         attempts.c.delivery_id == bindparam("delivery_id"),
-        attempts.c.answer != literal_column("'sent'"),
+        NOT_SENT,
         attempts.c.answer == literal_column("'gone'"),
     )
     .order_by(attempts.c.id.desc())
@@ -187,6 +189,9 @@ episode_by_id = select(episodes).where(episodes.c.id == bindparam("id_"))
 channel_states = select(channels)
 forget_channel = delete(channels).where(channels.c.name == bindparam("name_"))
 add_channel = insert(channels)
+all_pauses = select(pauses)
+forget_pauses = delete(pauses).where(or_(pauses.c.name == bindparam("name_"), pauses.c.until <= bindparam("now_")))
+add_pause = insert(pauses)
 queues = (  # how much waits for each channel, and since when
     select(
         deliveries.c.channel,

@@ -126,6 +126,16 @@ class ChannelState:
     mark: str = ""  # of the settings: a channel mended in the config is tried at once
     reason: str = ""
     mended_at: datetime | None = None  # when it last was, having been broken
+    paused_at: datetime | None = None  # when the pause began: the clock may be set back before a restart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """What a restart must not forget of a budget that channels share; `name` tells nothing of its secrets."""
+
+    name: str
+    until: datetime
+    begun_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
