@@ -122,6 +122,44 @@ def test_many_endings_of_one_digest_are_one_answer_and_no_storm_for_who_has_a_me
     assert made.digested == {DIGEST: tuple(range(1, 31))}
 
 
+def test_urgent_endings_of_one_digest_are_one_answer_as_well():
+    made = planned(
+        waits(*((key, RECOVERED, THREAD, {"severity": "serious"}) for key in "ab")),
+        told={ord("a"): DIGEST, ord("b"): DIGEST},
+    )
+    assert made.digested == {DIGEST: (1, 2)}
+
+
+def test_the_oldest_digest_is_answered_first():
+    told = {ord("a"): DIGEST + 1, ord("b"): DIGEST + 1, ord("c"): DIGEST, ord("d"): DIGEST}
+    made = planned(waits(*((key, RECOVERED, THREAD) for key in "abcd")), told=told)
+    assert [*made.digested.items()] == [(DIGEST, (3, 4)), (DIGEST + 1, (1, 2))]
+
+
+def test_an_update_before_a_new_message_of_its_alarm_is_made_whatever_waits_behind_that():
+    assert planned(waits(("a", REPEAT, UPDATE), ("a", TRIGGERED, POST), ("a", REPEAT, UPDATE))).superseded == {}
+
+
+def test_of_updates_that_tell_one_event_the_last_is_made():
+    again = {"event_id": 7}
+    assert planned(waits(*[("a", REPEAT, UPDATE, again)] * 3)).superseded == dict.fromkeys(
+        (1, 2), "a newer update waits: delivery 3"
+    )
+
+
+def test_why_an_update_of_what_a_digest_told_is_left_out():
+    made = planned(waits(("a", REPEAT, UPDATE)), told={ord("a"): DIGEST})
+    assert made.superseded == {1: "a digest told of it, and a digest is never changed"}
+
+
+def test_news_of_what_a_digest_told_that_is_no_ending_answers_it_not():
+    told = {ord("a"): DIGEST, ord("b"): DIGEST}
+    made = planned(waits(("a", REPEAT, POST), ("b", REPEAT, POST)), told=told)
+    assert made.digested == {}
+    made = planned(waits(("a", REPEAT, POST), ("b", REPEAT, POST)), told=told, over=1)
+    assert made.digested == {TOLD_BY_NOTHING: (1, 2)}
+
+
 def test_a_single_ending_answers_the_digest_by_itself():
     assert planned(waits(("a", RECOVERED, THREAD)), told={ord("a"): DIGEST}).digested == {}
     among_others = waits(("a", RECOVERED, THREAD), ("b", TRIGGERED, POST), ("c", REPEAT, UPDATE))

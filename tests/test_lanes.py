@@ -188,3 +188,24 @@ def test_what_was_never_tried_is_due_whatever_became_of_the_clock_since():
     lanes: Any = Lanes()
     lanes.add(a_delivery(1, created_at=at(8 * 3600)), START)
     assert lanes.take(START).id == 1
+
+
+def test_what_was_tried_and_what_was_not_take_turns_beginning_with_what_was_not():
+    lanes: Any = Lanes()
+    for number, attempts in enumerate((1, 1, 0, 0), 1):
+        lanes.add(a_delivery(number, key=str(number), attempts=attempts), START)
+    assert [lanes.take(START).id for _ in range(4)] == [3, 1, 4, 2]
+
+
+def test_the_oldest_is_the_oldest_whether_it_was_tried_or_not():
+    for tried in ({1, 2}, {3}):
+        lanes: Any = Lanes()
+        for number in (1, 2, 3):
+            lanes.add(a_delivery(number, key=str(number), attempts=1 if number in tried else 0), START)
+        assert [lanes.take(START, oldest=True).id for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_is_due_at_this_moment_is_ready():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, due_at=at(5)), at(5))
+    assert (lanes.has_ready, lanes.next_due()) == (True, None)

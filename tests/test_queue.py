@@ -245,3 +245,12 @@ async def test_no_page_is_read_while_as_many_as_may_be_are_in_memory(limit, monk
     queue.lanes.done(queue.lanes.take(START), START)
     assert not await queue.load()
     assert pages == [0, 3]
+
+
+async def test_what_must_wait_for_the_next_look_is_not_read_twice():
+    disk: Any = Disk()
+    disk.write(4, by_hand=True)
+    queue: Any = Queue(disk.read, Still())  # type: ignore[arg-type]
+    queue.reset(3)
+    assert await queue.load() is False
+    assert (len(queue.lanes), queue.more) == (3, False)

@@ -3,17 +3,6 @@
 from dataclasses import dataclass
 
 LIFECYCLE = ("lifecycle", "lifecycle_episodes", "lifecycle_lives", "lifecycle_table")
-DELIVERY = (
-    "delivery",
-    "delivery_broken",
-    "delivery_fallbacks",
-    "delivery_handing",
-    "delivery_merging",
-    "delivery_order",
-    "delivery_pace",
-    "delivery_probing",
-    "delivery_restart",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +30,11 @@ PARTS = (
     Part(modules=("retry",), tests=("retry",)),
     Part(modules=("pace",), tests=("pace", "delivery_pace")),
     Part(modules=("channels/answers",), tests=("verdicts", "verdicts_failures")),
-    Part(modules=("channels/slack_answers",), tests=("verdicts", "slack_refusals")),
+    Part(modules=("channels/slack_answers",), tests=("slack_answers",)),
     Part(modules=("channels/mending",), tests=("mending",)),
     Part(modules=("channels/success",), tests=("channel_success",)),
     Part(modules=("merging",), tests=("merging", "delivery_merging")),
-    Part(modules=("digesting",), tests=("digesting", "digest_properties")),
+    Part(modules=("digesting",), tests=("digesting",)),
     Part(modules=("planning",), tests=("planning",)),
     Part(modules=("pulse",), tests=("pulse",)),
     Part(modules=("lanes", "queue"), tests=("lanes", "queue")),
@@ -57,7 +46,7 @@ PARTS = (
     Part(modules=("condition",), tests=("condition",)),
     Part(modules=("storm",), tests=("storm_looks", "storm")),
     Part(modules=("posting",), tests=("posting",)),
-    Part(modules=("delivery",), tests=DELIVERY),
+    Part(modules=("delivery",), tests=("worker",)),
     Part(modules=("store/handing",), tests=("handing", "delivery_handing", "delivery_fallbacks")),
     Part(
         modules=("store/lower", "store/digests"), tests=("store_lower", "storm", "delivery_restart", "delivery_probing")
