@@ -1,18 +1,18 @@
 """Time that passes only while nothing happens: a test of a day takes as long as what happens in it.
 
-The loop jumps to its next timer when no callback is ready, no thread works for it, and its sockets
-are quiet. So a time-out never overtakes a thread or a server on loopback.
+The loop jumps to its next timer when no callback is ready, no thread works for it, and all that was
+sent on loopback has arrived. So a time-out never overtakes a thread or a server on loopback.
 """
 
 import asyncio
 import selectors
+import socket
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from inspect import Signature, signature
 from typing import Any, TypeVar
 
-QUIET_SECONDS = 0.002  # of real time, in which what was sent on loopback has arrived
 STUCK_SECONDS = 20.0  # of real time: nobody will come any more
 START = datetime(2021, 5, 11, 12, 32, 33, tzinfo=UTC)  # 93 s after the capture of 2021 says that its alarm began
 
@@ -23,7 +23,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._moment = 1000.0
         self._at_work = 0  # calls in threads
+        self._loopback = _Loopback()
         super().__init__(_Selector(self))
+
+    def close(self) -> None:
+        super().close()
+        self._loopback.close()
 
     def time(self) -> float:
         return self._moment
@@ -43,7 +48,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return selector.really(0)
         if self._at_work:
             return _patiently(selector)
-        events = selector.really(QUIET_SECONDS if len(selector.get_map()) > 1 else 0)  # one is the loop's own
+        if len(selector.get_map()) > 1:  # one is the loop's own
+            self._loopback.flush()
+        events = selector.really(0)
         if events:
             return events
         if seconds is None:
@@ -63,6 +70,26 @@ class _Selector(selectors.DefaultSelector):
     def really(self, timeout: float) -> list[Any]:
         """Wait in real time."""
         return super().select(timeout)
+
+
+class _Loopback:
+    """A connection of our own. What comes out of it left after all that others had sent on loopback, which is a queue."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self._near = socket.create_connection(server.getsockname(), timeout=STUCK_SECONDS)
+            self._far, _ = server.accept()
+        self._near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._far.settimeout(STUCK_SECONDS)
+
+    def flush(self) -> None:
+        """Return when everything that was sent before has arrived."""
+        self._near.send(b".")
+        self._far.recv(1)
+
+    def close(self) -> None:
+        self._near.close()
+        self._far.close()
 
 
 def _patiently(selector: _Selector) -> list[Any]:
