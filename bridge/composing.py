@@ -71,7 +71,8 @@ def composer(
 
 def part_of(message: Message, part: int) -> Message:
     """Give one part of what a message has no room for; one without a text where it has room by now."""
-    return message.rest[part - 1] if 0 < part <= len(message.rest) else Message(text="", plain="")
+    parts, place = (message.rest, part) if part > 0 else (message.plain_rest, -part)
+    return parts[place - 1] if 0 < place <= len(parts) else Message(text="", plain="")
 
 
 def telling_for(delivery: Delivery, channel: ChannelView, route: RouteView, now: datetime) -> Telling:

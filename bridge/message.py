@@ -56,7 +56,7 @@ class Delivery:
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
     brief: bool = False  # it answers its own alarm's message, which says the rest
     before: str = ""  # the address of the message before, of an alarm that comes again
-    part: int = 0  # which of the answers with what a message had no room for: 1, 2, …
+    part: int = 0  # which of the answers with what a message had no room for: 1, 2, …; a plain one: -1, -2, …
     digest: "Digest | None" = None  # what a digest tells, read when it is sent
     follows: str = ""  # why its alarm's message could not be changed or answered: a new one goes on from there
 
@@ -93,6 +93,7 @@ class Message:
     payload: Mapping[str, Any] | None = None
     problem: str = ""  # why the template failed, with file and line; the text is then the plain one
     rest: "tuple[Message, ...]" = ()  # what it had no room for, to be told in its thread
+    plain_rest: "tuple[Message, ...]" = ()  # what `plain` had no room for
 
 
 @record

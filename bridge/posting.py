@@ -115,9 +115,10 @@ class Poster:
     def _with_rest(self, result: Result, aim: Aim, message: Message) -> Result:
         """Have what an alarm's message had no room for told in its thread."""
         delivery = result.delivery
-        is_taken = result.state is DeliveryState.SENT and aim.step in {Step.POST, Step.UPDATE} and not delivery.plain
-        if is_taken and message.rest and self.post.threads and delivery.event.episode_id:
-            return replace(result, rest=len(message.rest))
+        is_taken = result.state is DeliveryState.SENT and aim.step in {Step.POST, Step.UPDATE}
+        parts = -len(message.plain_rest) if delivery.plain else len(message.rest)
+        if is_taken and parts and self.post.threads and delivery.event.episode_id:
+            return replace(result, rest=parts)
         return result
 
     async def _before(self, delivery: Delivery, aim: Aim) -> str:

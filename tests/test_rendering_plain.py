@@ -51,6 +51,18 @@ def test_a_recovery_is_told_in_chinese():
 
 
 @pytest.mark.parametrize(
+    ("language", "lines"),
+    [("en", ["Details: alias xxxx", "Tags: team db"]), ("zh", ["详情：alias xxxx", "标签：team db"])],
+)
+def test_details_and_tags_stand_behind_the_dimensions_and_what_those_say_is_not_said_twice(language, lines):
+    dimensions, details = {"unInstanceId": "ins-1", "ip": "10.0.0.1"}, {"alias": "xxxx", "ip": "10.0.0.1"}
+    telling = with_alarm(telling_of(language=language), dimensions=dimensions, details=details, tags={"team": "db"})
+    said = plain_text(telling).splitlines()
+    assert said[-4].endswith("ip 10.0.0.1")
+    assert said[-3:-1] == lines
+
+
+@pytest.mark.parametrize(
     ("state", "event", "first"),
     [
         (State.TRIGGERED, {"again": True}, "▲ Triggered · again · CPU利用率"),

@@ -276,6 +276,22 @@ def test_no_more_blocks_go_out_than_slack_takes(tmp_path):
     assert len(rendered(tmp_path, text, telling_of(kind="slack")).payload["blocks"]) == 50
 
 
+def test_what_no_more_blocks_and_fields_have_room_for_is_told_whole_in_the_thread(tmp_path):
+    section = '{"type": "section", "text": {"type": "mrkdwn", "text": "line %s {{ alarm.policy_id }}"}}'
+    button = '{"type": "button", "text": {"type": "plain_text", "text": "B%s"}, "url": "https://x.example/"}'
+    fields = ", ".join(f'{{"type": "mrkdwn", "text": "field {number}"}}' for number in range(12))
+    actions = f'{{"type": "actions", "elements": [{", ".join(button % number for number in range(30))}]}}'
+    blocks = [f'{{"type": "section", "fields": [{fields}]}}', actions, *(section % number for number in range(52))]
+
+    message = rendered(tmp_path, f'{{"text": "t", "blocks": [{", ".join(blocks)}]}}', telling_of(kind="slack"))
+
+    (rest,) = message.rest
+    id_ = "policy-3hx7rw0c"
+    assert (len(message.payload["blocks"]), len(message.payload["blocks"][0]["fields"])) == (50, 10)
+    (text,) = [block["text"]["text"] for block in rest.payload["blocks"][1:]]
+    assert text.split("\n") == ["field 10", "field 11", *(f"line {number} {id_}" for number in range(48, 52))]
+
+
 def test_mrkdwn_alone_is_shortened_to_what_an_update_takes(tmp_path):
     telling = with_alarm(telling_of(kind="slack_webhook"), policy_name="&𝄞" * 4000)
 

@@ -43,11 +43,11 @@ def channel(kind="terminal", **changes: Any) -> ChannelView:
     return ChannelView(**(given | changes))
 
 
-def alarm_of(body: bytes) -> Alarm:
+def alarm_of(body: bytes, language: str = "en") -> Alarm:
     reading = sources.read(body, RECEIVED_AT)
     if reading.alarm:
         return reading.alarm
-    unread = {"problem": reading.problem}
+    unread = {"problem": reading.problem_zh if language == "zh" else reading.problem}
     return Alarm(status=Status.STATELESS, received_at=RECEIVED_AT, occurred_at=RECEIVED_AT, kind="", details=unread)
 
 
@@ -82,7 +82,7 @@ def telling_of(
     **changes,
 ) -> Telling:
     body = samples.body(sample) if body is None else body
-    alarm = alarm_of(body)
+    alarm = alarm_of(body, changes.get("language", "en"))
     return Telling(
         event=event_of(alarm, state, **(event or {})),
         alarm=alarm,

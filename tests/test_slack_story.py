@@ -16,7 +16,7 @@ from tests.test_rendering_support import shown
 CONFIG = """
 server: {{auth: off}}
 channels:
-  ops: {{type: slack, token: {token}, channel: "#ops", api_url: "{api}"}}
+  ops: {{type: slack, token: {token}, channel: "#ops", api_url: "{api}"{more}}}
   hook: {{type: slack_webhook, url: "{hook}"}}
 default_channels: [{channel}]
 """
@@ -28,11 +28,12 @@ def no_blocking_call_on_a_loop():
 
 
 @asynccontextmanager
-async def a_life(folder, clock, channel="ops"):
+async def a_life(folder, clock, channel="ops", *, more="", routes=""):
     """Run a bridge at a strict Slack; give what takes a callback at a minute of the alarm's life."""
     began = clock.now() - timedelta(seconds=93)
     async with serve_slack(clock=clock.monotonic) as slack:
-        text = CONFIG.format(token=TOKEN, api=slack.api_url, hook=slack.hook_url, channel=channel)
+        named = {"token": TOKEN, "api": slack.api_url, "hook": slack.hook_url}
+        text = CONFIG.format(**named, channel=channel, more=more) + routes
         async with a_spine(folder, text, clock) as spine:
 
             async def hear(minute, *bodies, seconds=10):
@@ -146,6 +147,34 @@ async def test_what_a_message_had_no_room_for_is_told_whole_in_its_thread_once_a
 
 
 @virtual
+async def test_what_plain_text_had_no_room_for_is_told_whole_in_the_thread_too(tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, spine, hear):
+        slack.refuses = lambda _caller, _method, said: "invalid_blocks" if "blocks" in said else ""
+        await hear(2, says("a"), seconds=30)
+        (message,) = slack.top_level
+        assert "…" in message.text
+        parts = [one.text.partition("\n") for one in rest(slack)]
+        heads = [f"What the message had no room for, in full ({number}/{len(parts)})" for number in (1, 2, 3, 4)]
+        assert [head for head, _, _ in parts] == heads
+        assert "".join(STORY.split()) in "".join("".join(shown(text) for _, _, text in parts).split())
+        assert max(len(one.text) for one in slack.messages) <= 4000
+        await hear(7, says("b", 5), seconds=30)
+        assert len(rest(slack)) == 4
+        assert {state for (state,) in spine.rows("SELECT state FROM deliveries")} == {"sent"}
+
+
+@virtual
+async def test_what_a_failed_template_s_plain_text_had_no_room_for_is_told_too(tmp_path, clock):
+    folder = tmp_path / "templates" / "slack"
+    folder.mkdir(parents=True)
+    folder.joinpath("triggered.slack.json.j2").write_text("{{ 1 // 0 }}")
+    async with a_life(tmp_path, clock, routes="templates: templates\n") as (slack, _, hear):
+        await hear(2, says("a"), seconds=30)
+        assert len(slack.top_level) == 1
+        assert [one.text.partition("(")[2][:3] for one in rest(slack)] == ["1/4", "2/4", "3/4", "4/4"]
+
+
+@virtual
 async def test_an_update_that_is_the_first_to_have_no_room_is_told_whole_then(tmp_path, clock):
     async with a_life(tmp_path, clock) as (slack, _, hear):
         await hear(2, says("a", story="short"))
@@ -158,7 +187,7 @@ async def test_an_update_that_is_the_first_to_have_no_room_is_told_whole_then(tm
 @virtual
 async def test_a_kill_between_the_parts_repeats_none_whose_answer_was_stored(tmp_path, clock):
     async with serve_slack(clock=clock.monotonic) as slack:
-        text = CONFIG.format(token=TOKEN, api=slack.api_url, hook=slack.hook_url, channel="ops")
+        text = CONFIG.format(token=TOKEN, api=slack.api_url, hook=slack.hook_url, channel="ops", more="")
         async with a_spine(tmp_path, text, clock) as spine:
             slack.next += [Trouble(), Trouble(), Trouble(fails="hang")]
             await spine.take(says("a"))

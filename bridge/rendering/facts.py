@@ -51,6 +51,14 @@ def dimension_pairs(alarm: Alarm, title: str) -> list[tuple[str, str]]:
     return sorted(pairs, key=_rank) if len(pairs) > 1 else pairs
 
 
+def detail_pairs(alarm: Alarm) -> list[tuple[str, str]]:
+    """List the details that the dimensions do not say too."""
+    if not alarm.details:
+        return []
+    said = set(flat(alarm.dimensions))
+    return [pair for pair in flat(alarm.details) if pair not in said]
+
+
 def _rank(pair: tuple[str, str]) -> int:
     return FIRST.get(pair[0].lower(), len(FIRST))
 

@@ -3,11 +3,14 @@
 On the hot path: no template, nothing compiled per call.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from bridge.alarm import Alarm, State
 from bridge.episode import Event, short_id
 from bridge.rendering import advice
 from bridge.rendering.digest import DigestView
-from bridge.rendering.facts import dimension_pairs, duration, object_title, recovered_at, started_at
+from bridge.rendering.facts import detail_pairs, dimension_pairs, duration, object_title, recovered_at, started_at
 from bridge.rendering.telling import Summary, Telling
 from bridge.rendering.visible import visible
 from bridge.rendering.words import SEVERITIES, STATES, duration_words, time_words
@@ -20,7 +23,8 @@ LABELS = {
     "en": {
         "value": "Value", "threshold": "threshold", "since": "Since", "from": "From", "to": "to", "at": "At",
         "until": "Recovered", "for": "for ", "lasted": "", "policy": "Policy", "region": "Region", "id": "Id",
-        "dimensions": "Dimensions", "console": "Console", "problem": "Problem", "received": "Received",
+        "dimensions": "Dimensions", "details": "Details", "tags": "Tags",
+        "console": "Console", "problem": "Problem", "received": "Received",
         "others": "Others", "again": "again", "repeats": "Repeats", "successor": "Followed by",
         "to do": "To do", "untold": "It could not be told while it lasted.",
         "unheard": "Its trigger was never heard.", "expired": "Nothing was heard of it for 26 hours.",
@@ -34,7 +38,8 @@ LABELS = {
     "zh": {
         "value": "当前值", "threshold": "阈值", "since": "开始于", "from": "起止", "to": "至", "at": "时间",
         "until": "恢复于", "for": "已持续 ", "lasted": "持续 ", "policy": "策略", "region": "地域", "id": "编号",
-        "dimensions": "维度", "console": "控制台", "problem": "原因", "received": "收到内容",
+        "dimensions": "维度", "details": "详情", "tags": "标签",
+        "console": "控制台", "problem": "原因", "received": "收到内容",
         "others": "其余", "again": "再次", "repeats": "重复次数", "successor": "后续告警",
         "to do": "处理", "untold": "故障期间无法发出通知。",
         "unheard": "此前未收到它的触发通知。", "expired": "已 26 小时没有它的消息。",
@@ -71,15 +76,21 @@ def plain_text(telling: Telling) -> str:
         lines.append(f"{labels['policy']}{colon}{policy}")
     if alarm.region:
         lines.append(f"{labels['region']}{colon}{_place(alarm.region, language)}")
-    pairs = dimension_pairs(alarm, title)
-    if pairs:
-        lines.append(f"{labels['dimensions']}{colon}{' · '.join([f'{key} {text}' for key, text in pairs])}")
+    lines.extend(_in_pairs("dimensions", dimension_pairs(alarm, title), labels))
+    if alarm.kind != KIND:
+        lines.extend(_in_pairs("details", detail_pairs(alarm), labels))
+        lines.extend(_in_pairs("tags", alarm.tags.items(), labels))
     lines.extend(f"{name}{colon}{url}" for name, url in telling.route.links.items())
     if alarm.url:
         lines.append(f"{labels['console']}{colon}{alarm.url}")
     if identity := event.short_id:
         lines.append(f"{labels['id']}{colon}{identity}")
     return "\n".join(lines if "".join(lines).isprintable() else map(visible, lines))
+
+
+def _in_pairs(name: str, pairs: Iterable[tuple[str, Any]], labels: dict[str, str]) -> list[str]:
+    said = " · ".join([f"{key} {text}" for key, text in pairs])
+    return [f"{labels[name]}{labels['colon']}{said}"] if said else []
 
 
 def _first(telling: Telling, title: str) -> str:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -65,18 +66,20 @@ class Renderer:
         """Make the message; raise TemplateError only where `strict`, and there for what no alarm has, too."""
         dialect = DIALECTS[telling.channel.dialect]
         said = plain_text(telling)
-        plain = dialect.plain(said, telling.route.mention)
+        text = dialect.plain(said, telling.route.mention)
+        rest = dialect.plain_rest(said, text, telling.channel.language)
+        plain = Message(text=text, plain=text, rest=rest, plain_rest=rest)
         found = self._find(telling)
         if found is None:
             is_machine = telling.channel.formats[0] == "json"
-            return Message(text=plain, plain=plain, payload=envelope(telling, said) if is_machine else None)
+            return replace(plain, payload=envelope(telling, said)) if is_machine else plain
         try:
             return self._written(telling, found, dialect, plain, strict=strict)
         except Exception as error:  # a message is never lost to a template, whatever it does
             problem = self._problem(error, found[0])
             if strict:
                 raise TemplateError(problem) from error
-            return Message(text=plain, plain=plain, problem=problem)
+            return replace(plain, problem=problem)
 
     def template_of(self, telling: Telling) -> str | None:
         """Name the template that a telling gets, below the directories of templates."""
@@ -93,7 +96,7 @@ class Renderer:
         return self._found[wanted]
 
     def _written(
-        self, telling: Telling, found: tuple[str, str], dialect: Dialect, plain: str, *, strict: bool
+        self, telling: Telling, found: tuple[str, str], dialect: Dialect, plain: Message, *, strict: bool
     ) -> Message:
         name, form = found
         channel, is_json = telling.channel, form.endswith("json")
@@ -106,13 +109,13 @@ class Renderer:
                 if not text:
                     raise ValueError("prints nothing")
                 rest = dialect.rest({"text": text}, draft) if draft.left_out else ()
-                return Message(text=text, plain=plain, rest=rest)
-            payload = dialect.payload(_parsed(rendered, draft), draft, plain)
+                return replace(plain, text=text, rest=rest)
+            payload = dialect.payload(_parsed(rendered, draft), draft, plain.text)
             rest = dialect.rest(payload, draft) if draft.left_out else ()
         finally:
             DRAFT.reset(held)
-        text = payload["text"] if form == "slack.json" else plain
-        return Message(text=text, plain=plain, payload=payload, rest=rest)
+        text = payload["text"] if form == "slack.json" else plain.text
+        return replace(plain, text=text, payload=payload, rest=rest)
 
     def _problem(self, error: Exception, name: str) -> str:
         words = " ".join(str(error).split())[:MAX_WORDS] or type(error).__name__

@@ -119,8 +119,7 @@ class AlarmView:
     @property
     def notes(self) -> list[tuple[str, str]]:
         """The details that the dimensions do not say too, as pairs."""
-        said = set(facts.flat(self._alarm.dimensions))
-        return [pair for pair in facts.flat(self._alarm.details) if pair not in said]
+        return facts.detail_pairs(self._alarm)
 
     @property
     def received(self) -> str:

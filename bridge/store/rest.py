@@ -24,9 +24,10 @@ def enqueue(connection: Connection, result: Result, ids: Ids) -> bool:
     told = replace(episode, given={**episode.given, delivery.channel: replace(given, has_rest=True)})
     values = {f"{name}_": value for name, value in rows.episode_row(told).items()}
     connection.execute(statements.change_episode, values)
-    for part in range(1, result.rest + 1):
+    for part in range(1, abs(result.rest) + 1):
         owed = _part(result, ids.next())
-        connection.execute(insert(deliveries), {**rows.delivery_row(owed), "part": part})
+        signed = part if result.rest > 0 else -part
+        connection.execute(insert(deliveries), {**rows.delivery_row(owed), "part": signed})
     return True
 
 

@@ -130,7 +130,7 @@ deliveries = Table(
     Column("replayed_at", BigInteger),  # when a person put it back into its queue
     Column("instead_of", Text, nullable=False, server_default=""),  # a broken channel and why: "ops: invalid_auth"
     Column("digest", BigInteger),  # the digest's event that tells of it; of a digest, the one that it answers
-    Column("part", Integer),  # of what a message had no room for: 1, 2, …
+    Column("part", Integer),  # of what a message had no room for: 1, 2, …; of a plain one -1, -2, …
     Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK, postgresql_where=WORK),
     Index("ix_deliveries_not_at_once", "event_id", sqlite_where=NOT_AT_ONCE, postgresql_where=NOT_AT_ONCE),
     Index("ix_deliveries_digest", "digest", sqlite_where=IN_A_DIGEST, postgresql_where=IN_A_DIGEST),

@@ -111,7 +111,7 @@ class Result:
     handed_to: str = ""  # the fallback channel that takes it over
     because: str = ""  # why its own channel is broken
     also: "tuple[Result, ...]" = ()  # of others that its message told as well
-    rest: int = 0  # parts of what the message had no room for
+    rest: int = 0  # parts of what the message had no room for; below 0 of what its plain text had none for
     dissolves: bool = False  # a digest that is not to be: what it would tell of waits again
 
 

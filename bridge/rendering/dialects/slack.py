@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.rendering.dialects import slack_text
 from bridge.rendering.dialects.pieces import Piece, fit, has_no_room, pieces, units, water_level
+from bridge.rendering.dialects.slack_rest import said_in
 from bridge.rendering.dialects.structured import number
 from bridge.rendering.draft import TOKEN, Draft, Setting
 
@@ -115,9 +116,18 @@ class _Walk:
         return {key: item for key, item in message.items() if item is not DROPPED and item not in ([], "")}
 
     def _blocks(self, items: list[Any]) -> list[Any]:
-        written = (self._node(item, "", "blocks") for item in items)
-        kept = [item for item in written if item is not DROPPED][: self._blocks_left]
+        kept = self._kept(items, "", "blocks", self._blocks_left)
         self._blocks_left -= len(kept)
+        return kept
+
+    def _kept(self, items: list[Any], holder: str, key: str, most: int) -> list[Any]:
+        """Write so many items of a list; what the others say is left out."""
+        kept: list[Any] = []
+        for item in items:
+            if len(kept) == most:
+                self.left_out += said_in(item)
+            elif (written := self._node(item, holder, key)) is not DROPPED:
+                kept.append(written)
         return kept
 
     def _attachment(self, entry: Any) -> Any:
@@ -151,10 +161,8 @@ class _Walk:
         return number(node)
 
     def _list(self, node: list[Any], holder: str, key: str) -> Any:
-        written = [item for item in (self._node(item, holder, key) for item in node) if item is not DROPPED]
-        if node and not written:
-            return DROPPED
-        return written[: COUNTS.get((holder, key), len(written))]
+        written = self._kept(node, holder, key, COUNTS.get((holder, key), len(node)))
+        return DROPPED if node and not written else written
 
     def _object(self, node: dict[str, Any], holder: str, key: str) -> Any:
         kind = self._written(str(node.get("type", "")), slack_text.plain)
