@@ -57,7 +57,7 @@ class Worker:
         self.post = post
         self._clock, self._metrics, self._reporter = clock, metrics, reporter or Silent()
         self._storm = Storm(post, outbox, clock=clock, metrics=metrics, reporter=self._reporter)
-        self._queue = Queue(partial(outbox.waiting, post.name), clock, self._storm.is_urgent if post.chat else None)
+        self._queue = Queue(partial(outbox.waiting, post.name), clock, self._storm.is_urgent)
         self._lanes = self._queue.lanes
         self._window = Window(1, 1) if post.one_by_one else Window()
         self._spacing = post.room if post.room and post.rate else Spacing(post.rate)

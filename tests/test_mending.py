@@ -134,6 +134,9 @@ def test_the_message_that_was_refused_stays_as_it_is():
         ("ab <https://a.b|c> d", 10, "ab …"),
         ("ab <a> cd", 8, "ab <a> …"),
         ("a😀b", 3, "a…"),
+        ("<a> <b> <cd>", 11, "<a> <b> …"),
+        ("<a> <b> c d e", 11, "<a> <b> c …"),
+        ("a\ud83d b c d", 6, "a b …"),
         ("abc", 1, "…"),
     ],
 )

@@ -1,11 +1,13 @@
 """One channel's worker by itself, over a queue in memory: what it takes, when, and what it does with how that ended."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.alarm import State
 from bridge.clock import EPOCH
 from bridge.condition import MOST_FAILURES
 from bridge.message import Answer, DeliveryState, Message
@@ -197,6 +199,27 @@ async def test_what_a_person_put_back_is_read_once_nothing_is_under_way_and_noth
 
 
 @virtual
+async def test_what_a_person_put_back_goes_before_what_is_younger_and_was_read_already(clock):
+    channel = Scripted(clock, seconds=10)
+    async with Desk(clock, channel) as desk:
+        desk.memory.add(*ofs(2, 4))
+        await desk.runs(5)
+        desk.memory.add(of(1))
+        desk.worker.read_again()
+        await clock.sleep(40)
+        assert numbers(channel) == [2, 1, 3, 4]
+
+
+@virtual
+async def test_a_worker_rests_while_as_much_as_may_be_is_under_way(clock):
+    channel = Scripted(clock, seconds=1000)
+    async with Desk(clock, channel) as desk:
+        desk.memory.add(of(1), of(2))
+        await desk.runs(600)
+        assert desk.memory.reads < 30
+
+
+@virtual
 async def test_what_waits_is_read_page_by_page_and_told_once_and_in_order(clock):
     channel = Scripted(clock)
     async with Desk(clock, channel, digest_over=0) as desk:
@@ -205,7 +228,56 @@ async def test_what_waits_is_read_page_by_page_and_told_once_and_in_order(clock)
         assert numbers(channel) == [*range(1, 2 * PAGE + 2)]
 
 
+@virtual
+async def test_nothing_goes_sooner_because_something_wakes_the_worker(clock):
+    channel = Scripted(clock, in_turn(SENT, SENT, a_verdict(Answer.RETRY, after_seconds=19.0)))
+    async with Desk(clock, channel, rate=0.1, digest_over=0) as desk:
+        desk.memory.add(*ofs(1, 5))
+        for _ in range(41):
+            await desk.runs(0.5)
+            desk.worker.wake()
+        assert (numbers(channel), channel.times) == ([1, 2, 3, 3, 4], [0, 0, 0, 19, 20])
+
+
+@virtual
+async def test_a_machine_that_has_too_much_to_do_gets_one_at_a_time(clock):
+    channel = Scripted(clock, lambda _: a_verdict(Answer.RETRY, throttled=True), seconds=0.1)
+    async with Desk(clock, channel, **MACHINE) as desk:
+        desk.memory.add(*ofs(1, 8))
+        await desk.runs(0.15)
+        assert channel.most == 4
+        channel.most = 0
+        await desk.runs(0.1)
+        assert channel.most == 1
+
+
 # what becomes of an attempt
+
+
+@pytest.mark.parametrize(
+    ("chat", "told", "states"), [(True, [1], ["sent", "superseded"]), (False, [1, 2], ["sent", "sent"])]
+)
+@virtual
+async def test_a_trigger_whose_alarm_is_over_is_one_message_with_its_end_in_a_chat(chat, told, states, clock):
+    channel = Scripted(clock)
+    async with Desk(clock, channel, chat=chat) as desk:
+        both = {"key": "1", "episode_id": 1}
+        desk.memory.add(of(1, **both), of(2, state_told=State.RECOVERED, **both))
+        await desk.runs()
+        assert (numbers(channel), desk.memory.states()) == (told, states)
+
+
+@virtual
+async def test_what_is_to_be_tried_again_is_though_another_call_is_under_way_and_the_disk_was_slow(clock):
+    channel = Scripted(
+        clock, lambda call: a_verdict(Answer.RETRY, after_seconds=2.0) if call.message.text == "1" else SENT
+    )
+    channel.seconds = lambda call: 100.0 if call.message.text == "2" else 0.0
+    async with Desk(clock, channel, **MACHINE) as desk:
+        desk.memory.lasts = 0.5
+        desk.memory.add(of(1), of(2))
+        await desk.runs(3)
+        assert (numbers(channel), channel.times) == ([1, 2, 1], [0, 0, 2])
 
 
 @virtual
@@ -309,6 +381,13 @@ async def test_other_settings_are_tried_at_once(clock):
 
 
 @virtual
+async def test_other_settings_are_taken_at_their_word_where_nothing_waits(clock):
+    async with Desk(clock, Scripted(clock), state=BROKEN_STATE, mark="other") as desk:
+        await desk.runs()
+        assert not desk.worker.condition.is_broken
+
+
+@virtual
 async def test_a_broken_machine_is_tried_with_one_message_the_oldest(clock):
     channel = Scripted(clock, lambda _: BROKEN, seconds=1)
     state = replace(BROKEN_STATE, paused_until=EPOCH)
@@ -382,6 +461,21 @@ async def test_more_than_may_wait_is_looked_at_before_any_of_it_goes_and_a_storm
         assert numbers(channel) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(("call", "disk"), [(10.0, 0.0), (0.0, 10.0)], ids=["a call", "its result"])
+@virtual
+async def test_nothing_is_merged_while_something_is_under_way(call, disk, clock):
+    channel = Scripted(clock, seconds=call)
+    async with Desk(clock, channel, digest_over=1) as desk:
+        desk.memory.lasts = disk
+        desk.memory.add(of(1))
+        await desk.runs()
+        await desk.write(*ofs(2, 5))
+        await clock.sleep(8)
+        looks = len(desk.memory.merged)
+        await clock.sleep(2)
+        assert (looks, len(desk.memory.merged)) == (1, 2)
+
+
 # the end, and others' questions
 
 
@@ -393,7 +487,7 @@ async def test_a_stop_finishes_what_is_under_way_begins_nothing_more_and_closes_
         desk.memory.add(*ofs(1, 3))
         await desk.runs(1)
         await desk.worker.stop(8)
-        assert desk.memory.states() == ["sent", "waiting", "waiting"]
+        assert (numbers(channel), desk.memory.states()) == ([1], ["sent", "waiting", "waiting"])
         assert channel.is_closed
         assert desk.is_over
 
@@ -408,6 +502,28 @@ async def test_a_stop_cuts_off_what_is_late_and_leaves_it_on_disk(clock):
         await desk.worker.stop(8)
         assert clock.monotonic() - began == pytest.approx(8, abs=0.01)
         assert (desk.memory.results, channel.is_closed, channel.under_way.total()) == ([], True, 0)
+
+
+class Stubborn(Scripted):
+    """A channel that goes on though it is told to leave off."""
+
+    async def post(self, call):
+        try:
+            return await super().post(call)
+        except asyncio.CancelledError:
+            await asyncio.sleep(100)
+            raise
+
+
+@virtual
+async def test_a_stop_waits_a_second_for_a_call_that_cannot_be_cut_off(clock):
+    channel = Stubborn(clock, seconds=50)
+    async with Desk(clock, channel) as desk:
+        desk.memory.add(of(1))
+        await desk.runs(1)
+        began = clock.monotonic()
+        await desk.worker.stop(8)
+        assert clock.monotonic() - began == pytest.approx(9, abs=0.01)
 
 
 @virtual
