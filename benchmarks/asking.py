@@ -35,8 +35,8 @@ DAYS = 30
 OBJECTS, POLICIES = 5000, 200
 OPEN_EVERY = 50  # one alarm in so many stays open
 BATCH = 2000  # alarms
-NEW = "a firing callback of an unknown episode, the latest: triggered, earlier open ones are replaced"
-OVER = "a recovery of an episode that had not recovered: recovered"
+NEW = "a new alarm"
+OVER = "the end of a known alarm"
 CONFIG = {
     "server": {"auth": "off"},
     "store": "sqlite:///asking.db",

@@ -54,7 +54,7 @@ class Intake:
         event = self._event(decision, state, alarm, episode, callback_id, ids)
         return Judgement(
             outcome=decision.outcome,
-            reason=f"{decision.row}{audience.silence}",
+            reason=f"{decision.why}{audience.silence}",
             episode_id=episode.id,
             number=episode.number,
             alarm=alarm,

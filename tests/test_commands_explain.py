@@ -59,7 +59,7 @@ def test_a_life_is_told_from_what_came_to_what_was_answered(asking):
         f"{first}  MemoryUtilization · ins-a · Default",
         "replaced, began 2021-05-11 20:31:00 (Asia/Shanghai), repeated 1 time",
         "2021-05-11 20:32:33  came in (callback ID, session session-ins-a)",
-        "                       triggered: a firing callback of an unknown episode, the latest: triggered, earlier open ones are replaced",
+        "                       triggered: a new alarm",
         "                       routes, as the config is today:",
         '                         no   quiet      object_id is "ins-a", which does not match "ins-quiet"',
         '                         no   databases  product is "cvm", which does not match "cdb"',
@@ -67,9 +67,9 @@ def test_a_life_is_told_from_what_came_to_what_was_answered(asking):
         "                       here: post of triggered, by default_channels, delivery ID: sent",
         "2021-05-11 20:32:33      attempt: sent, the answer was: printed",
         "2021-05-11 20:33:33  came in (callback ID, session session-ins-a)",
-        "                       duplicate: the same delivery as one heard in the last day: duplicate",
+        "                       duplicate: Tencent Cloud sent the same one before, less than a day ago",
         "2021-05-11 20:33:33  came in (callback ID, session later)",
-        "                       repeat: a firing callback of an open episode, later than the last heard: repeat",
+        "                       repeat: still firing",
         "                       routes, as the config is today: as above",
         "                       here: post of repeat, by default_channels, delivery ID: sent",
         "2021-05-11 20:33:33      attempt: sent, the answer was: printed",
@@ -242,9 +242,9 @@ async def test_what_a_digest_told_shows_the_digests_own_call(tmp_path, clock):
         place for place, line in enumerate(told_one) if f"digested: told in a digest: delivery {digest}" in line
     )
     assert told_one[place + 1].strip() == "next: nothing by itself: the digest tells of it"
-    assert told_one[place + 2].strip() == f"here: post of digest, by default_channels, delivery {digest}: sent"
+    assert told_one[place + 2].strip() == f"here: post of digest, delivery {digest}: sent"
     assert told_one[place + 3].endswith("attempt: sent, the answer was: ok")
-    assert f"here: post of digest, by default_channels, delivery {digest}: sent" in told_all[1]
+    assert f"here: post of digest, delivery {digest}: sent" in told_all[1]
     (delivery,) = record["lives"][0]["events"][0]["deliveries"]
     assert [one["id"] for one in delivery["digest"]] == [str(digest)]
 

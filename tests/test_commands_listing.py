@@ -46,15 +46,12 @@ def test_callbacks_are_listed_newest_first_with_what_was_decided_and_why(morning
         f"2021-05-11 20:34:33       unrecognised  {unread}                       the body is a JSON object, but no alarm: it has neither "
         "alarmObjInfo nor alarmPolicyInfo, and is no CloudEvent; announced in the default channels\n"
         f"2021-05-11 20:34:33       recovered     {over_a}  ins-a                             "
-        "a recovery of an episode that had not recovered: recovered\n"
-        f"2021-05-11 20:33:33       triggered     {quiet}  ins-quiet                         a firing callback of an unknown "
-        "episode, the latest: triggered, earlier open ones are replaced; told nowhere: no route gives it a channel\n"
+        "the end of a known alarm\n"
+        f"2021-05-11 20:33:33       triggered     {quiet}  ins-quiet                         a new alarm; told nowhere: no route gives it a channel\n"
         f"2021-05-11 20:33:33       duplicate     {again_b}  ins-b                             "
-        "the same delivery as one heard in the last day: duplicate\n"
-        f"2021-05-11 20:33:33       triggered     {b}  ins-b                             a firing callback of an unknown "
-        "episode, the latest: triggered, earlier open ones are replaced\n"
-        f"2021-05-11 20:32:33       triggered     {a}  ins-a                             a firing callback of an unknown "
-        "episode, the latest: triggered, earlier open ones are replaced\n"
+        "Tencent Cloud sent the same one before, less than a day ago\n"
+        f"2021-05-11 20:33:33       triggered     {b}  ins-b                             a new alarm\n"
+        f"2021-05-11 20:32:33       triggered     {a}  ins-a                             a new alarm\n"
     )
 
 
@@ -65,7 +62,7 @@ def test_a_callback_as_json_has_its_id_as_a_text_and_its_time_with_a_zone(mornin
     assert {name: entry[name] for name in entry if name not in {"id", "alarm"}} == {
         "received_at": "2021-05-11T20:33:33+08:00",
         "outcome": "duplicate",
-        "reason": "the same delivery as one heard in the last day: duplicate",
+        "reason": "Tencent Cloud sent the same one before, less than a day ago",
         "session_id": "session-ins-b",
         "kind": "metric",
         "policy_id": "policy-w0k4d7sr",

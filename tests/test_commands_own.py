@@ -54,6 +54,20 @@ def test_its_life_is_explained_by_its_short_id(trouble):
     assert "here" in said.stdout
 
 
+async def a_config_refused(spine):
+    """A trouble that is about no channel."""
+    telling = asyncio.create_task(spine.troubles.run())
+    spine.troubles.trouble(Trouble.RELOAD_FAILED, "", "config.yaml:1:1: is empty")
+    await spine.settle(5)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+
+
+def test_what_is_about_no_object_is_listed_by_what_it_is(tmp_path):
+    asking = asked(tmp_path, a_config_refused)
+    assert asking("callbacks").stdout.splitlines()[1].endswith("New config refused                a new alarm")
+
+
 async def the_only_channel_broken(spine):
     """The channel breaks to which its own alarm would go."""
     telling = asyncio.create_task(spine.troubles.run())

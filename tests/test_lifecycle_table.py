@@ -116,7 +116,14 @@ TABLE: list[tuple[Row, Callable[[Known, Alarm], bool]]] = [
     ),
     (Row.UNHEARD, lambda k, a: True),
 ]
-OUTCOMES = {row: Outcome(row.rpartition(": ")[2].split()[0].strip(",")) for row in Row}
+TELLING = {
+    **dict.fromkeys((Row.STATELESS, Row.AGAIN, Row.EARLIER, Row.NEW), Outcome.TRIGGERED),
+    **dict.fromkeys((Row.LATER, Row.SAME_MOMENT, Row.REOPENED), Outcome.REPEAT),
+    **dict.fromkeys((Row.RECOVERED, Row.RECOVERED_OPEN, Row.UNHEARD), Outcome.RECOVERED),
+    Row.ROSE: Outcome.ESCALATED,
+}
+LATE = {Row.LATE_RESEND, Row.LATE_OF_ENDED, Row.SUPERSEDED, Row.RECOVERED_LATER}
+OUTCOMES = {row: TELLING.get(row, Outcome.STALE if row in LATE else Outcome.DUPLICATE) for row in Row}
 
 
 # What is known and heard: few moments, so that they often meet.
@@ -225,3 +232,16 @@ def test_whatever_is_heard_an_episode_stays_in_one_sound_state(chance):
         assert all((each.phase is Phase.RECOVERED) == (each.recovered_at is not None) for each in known)
         if decision.row is Row.NEW:
             assert [each.id for each in known if each.phase is Phase.OPEN] == [number]
+
+
+def test_what_comes_late_says_so_and_no_other_row_does():
+    assert {row for row in Row if row.startswith("it came late: ")} == LATE
+
+
+def test_a_new_alarm_says_whether_one_that_was_open_is_replaced():
+    new = Alarm(
+        status=Status.FIRING, key="key", started_at=START + FIVE, occurred_at=START + FIVE, received_at=START + FIVE
+    )
+    before = Episode(id=1, number=1, key="key", phase=Phase.OPEN, started_at=START, heard_at=START, counted_at=START)
+    assert decide((), new).why == "a new alarm"
+    assert decide((before,), new).why == "a new alarm; what was open of it before is replaced"

@@ -88,8 +88,8 @@ def _holds(at: Desk, entry: CallbackEntry, matches: Matches) -> bool:
 
 
 def _row(at: Desk, entry: CallbackEntry) -> tuple[str, ...]:
-    name = entry.alarm or str(entry.id)
-    return (at.time(entry.received_at), entry.outcome, name, names_of(entry, at.asking.body).object, entry.reason)
+    name, names = entry.alarm or str(entry.id), names_of(entry, at.asking.body)
+    return (at.time(entry.received_at), entry.outcome, name, names.object or names.subject, entry.reason)
 
 
 def _as_json(at: Desk, entry: CallbackEntry) -> dict[str, Any]:

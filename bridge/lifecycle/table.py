@@ -28,33 +28,28 @@ class Outcome(StrEnum):
 
 @unique
 class Row(StrEnum):
-    """The rows of the table, as a person is told of them."""
+    """The rows of the table, as a person reads them at night, behind the outcome."""
 
-    RESENT = "the same delivery as one heard in the last day: duplicate"
-    STATELESS_KNOWN = "a callback without a state, of a known episode: duplicate"
-    STATELESS = "a callback without a state, of an unknown episode: triggered, and closed at once"
-    ROSE = "a firing callback of an open episode, its severity rose: escalated"
-    LATER = "a firing callback of an open episode, later than the last heard: repeat"
-    SAME_MOMENT = (
-        "a firing callback of an open episode, of the same moment as the last heard but by another session, "
-        "5 minutes or more after the last one counted: repeat"
-    )
-    NOTHING_NEW = "a firing callback of an open episode, nothing new in it: duplicate"
-    AGAIN = "a firing callback of a recovered episode, after its recovery: triggered again"
-    LATE_RESEND = "a firing callback of a recovered episode, not after its recovery: stale"
-    REOPENED = (
-        "a firing callback of a replaced, expired or closed episode, later than the last heard: repeat, and open again"
-    )
-    LATE_OF_ENDED = "a firing callback of a replaced, expired or closed episode, not later than the last heard: stale"
-    SUPERSEDED = "a firing callback of an unknown episode, from before the next one began: stale"
-    EARLIER = "a firing callback of an unknown episode, a later one is known: triggered, the others stay as they are"
-    NEW = "a firing callback of an unknown episode, the latest: triggered, earlier open ones are replaced"
-    RECOVERED = "a recovery of an episode that had not recovered: recovered"
-    RECOVERED_BEFORE = "a recovery of an episode that had recovered: duplicate"
-    RECOVERED_OPEN = "a recovery of an unknown episode, one is open that began no later: recovered, the newest such one"
-    RECOVERED_NEWEST = "a recovery without a first occurrence, the newest episode had recovered: duplicate"
-    RECOVERED_LATER = "a recovery of an unknown episode, one at the same time or later is known: stale"
-    UNHEARD = "a recovery of an unknown episode, nothing known that it could end: recovered, not heard of before"
+    RESENT = "Tencent Cloud sent the same one before, less than a day ago"
+    STATELESS_KNOWN = "it has no state, and is known already"
+    STATELESS = "it has no state: told once, and closed at once"
+    ROSE = "still firing, and its severity rose"
+    LATER = "still firing"
+    SAME_MOMENT = "still firing: the same moment from another session, 5 minutes or more after the last one counted"
+    NOTHING_NEW = "still firing, and nothing new in it"
+    AGAIN = "firing again after its recovery"
+    LATE_RESEND = "it came late: the alarm has recovered since"
+    REOPENED = "still firing, though it was replaced, expired or closed: open again"
+    LATE_OF_ENDED = "it came late: the alarm was replaced, expired or closed, and nothing here is newer"
+    SUPERSEDED = "it came late: the same alarm has begun anew since"
+    EARLIER = "a new alarm that began before the newest one, which stays as it is"
+    NEW = "a new alarm"
+    RECOVERED = "the end of a known alarm"
+    RECOVERED_BEFORE = "the end of an alarm that had recovered before"
+    RECOVERED_OPEN = "an end that names no known beginning: the newest open alarm is over"
+    RECOVERED_NEWEST = "an end that names no beginning: the newest alarm had recovered before"
+    RECOVERED_LATER = "it came late: a recovery of the same time or later is known"
+    UNHEARD = "the end of an alarm whose trigger was never heard"
 
 
 @record
@@ -71,6 +66,11 @@ class Decision:
     replaced: tuple[Episode, ...] = ()  # open ones, as known before
     again: bool = False  # the same episode fires after its recovery
     unheard: bool = False  # a recovery whose trigger never came
+
+    @property
+    def why(self) -> str:
+        """The row's words, and what happens to others by it."""
+        return f"{self.row}; what was open of it before is replaced" if self.replaced else self.row
 
 
 def decide(known: Known, alarm: Alarm) -> Decision:

@@ -124,10 +124,11 @@ def _event(told: Told, words: Words, *, alone: bool) -> Iterator[Line]:
 
 def _delivery(carried: Carried, words: Words) -> Iterator[Line]:
     delivery = carried.delivery
-    by = f"by route {delivery.route}" if delivery.route else "by default_channels"
+    by = f"by route {delivery.route}, " if delivery.route else "by default_channels, "
+    by = "" if delivery.told == "digest" else by  # its alarms may have come by different routes
     note = f": {delivery.note}" if delivery.note else ""
     yield Line(
-        None, 1, f"{delivery.channel}: {delivery.step} of {delivery.told}, {by}, delivery {delivery.id}: "
+        None, 1, f"{delivery.channel}: {delivery.step} of {delivery.told}, {by}delivery {delivery.id}: "
         f"{delivery.state}{note}"
     )  # fmt: skip
     happened = [(one.made_at, list(_attempt(one))) for one in carried.attempts]
