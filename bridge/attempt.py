@@ -10,7 +10,7 @@ from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Recei
 from bridge.metrics import Metrics
 from bridge.retry import Move
 from bridge.sources import own
-from bridge.store import OVER_UNHEARD, Result
+from bridge.store import OVER_UNHEARD, Result, went_round
 from bridge.trouble import Reporter, Trouble
 
 QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
@@ -87,6 +87,17 @@ def over_unheard(delivery: Delivery, behind: Iterable[Delivery], *, now: datetim
         if one.event.episode_id == delivery.event.episode_id
     )
     return replace(ended(delivery, DeliveryState.SUPERSEDED, OVER_UNHEARD, now=now), also=also)
+
+
+def goes_along(moved: Result, behind: Iterable[Delivery]) -> Result:
+    """Give the result of what another channel takes over, with all that waits behind it of the same episode."""
+    episode = moved.delivery.event.episode_id
+    also = tuple(
+        replace(moved, delivery=one, step=one.step, attempts=one.attempts, plain=one.plain)
+        for one in behind
+        if episode and one.event.episode_id == episode and one.step is not Step.REST and not went_round(one)
+    )
+    return replace(moved, also=also)
 
 
 def is_about(delivery: Delivery, channel: str) -> bool:

@@ -183,7 +183,8 @@ class Worker:
     async def _attempt(self, delivery: Delivery) -> None:
         """Make one attempt and have its result stored; its alarm is under way until that is done."""
         try:
-            result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if self.post.chat else ())
+            looks_behind = self.post.chat or self.condition.hands_over
+            result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if looks_behind else ())
         except StoreError:
             await self._clock.sleep(STORE_RETRY_SECONDS)
             self._lanes.hold(delivery, self._clock.now())

@@ -9,7 +9,17 @@ import structlog
 
 from bridge.aiming import Aim, aimed
 from bridge.alarm import State
-from bridge.attempt import TOLD_TOGETHER, also_told, call_of, concluded, dissolved, ended, is_about, over_unheard
+from bridge.attempt import (
+    TOLD_TOGETHER,
+    also_told,
+    call_of,
+    concluded,
+    dissolved,
+    ended,
+    goes_along,
+    is_about,
+    over_unheard,
+)
 from bridge.channels import Finding, Linked, Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
@@ -64,7 +74,7 @@ class Poster:
         now, post = self.clock.now(), self.post
         if delivery.step is Step.REST and (self.condition.hands_over or not post.threads):
             return ended(delivery, DeliveryState.SUPERSEDED, "the thread it belongs to is out of reach", now=now)
-        if without := self._without_a_call(delivery, now):
+        if without := self._without_a_call(delivery, behind, now):
             return without
         if delivery.state is DeliveryState.BEGUN:
             return await self._concluded(delivery, delivery.step, STOPPED, "")
@@ -163,7 +173,7 @@ class Poster:
             await self.clock.sleep(seconds)
         return max(seconds, LONGEST_TURN_SECONDS)
 
-    def _without_a_call(self, delivery: Delivery, now: datetime) -> Result | None:
+    def _without_a_call(self, delivery: Delivery, behind: Sequence[Delivery], now: datetime) -> Result | None:
         """Say what becomes of a delivery that this channel is not to make; None of any other."""
         post = self.post
         if self.condition.hands_over:
@@ -176,7 +186,7 @@ class Poster:
                 return replace(ended(delivery, DeliveryState.WAITING, note, now=now), due_at=until)
             note = f"{handed_to(to)} {post.name} is broken: {why}"
             moved = ended(delivery, DeliveryState.MOVED, note, now=now)
-            return replace(moved, due_at=until, handed_to=to, because=why)
+            return goes_along(replace(moved, due_at=until, handed_to=to, because=why), behind)
         if delivery.event.state is State.DIGEST and not post.chat:  # its channel was of another type
             return dissolved(delivery, f"{post.name} gets each event by itself", now=now)
         if is_too_late(delivery, now, post.give_up_after):

@@ -150,9 +150,9 @@ async def test_the_dead_letters_before_a_channel_broke_go_to_its_fallback_in_the
         ]
         await take(spine, of(3))
         await spine.settle(60)
-        assert [text for text in here.told() if text[-1] in "123"] == [
-            "triggered 1", "repeat 1", "triggered 2", "triggered 3"
-        ]  # fmt: skip
+        told = [text for text in here.told() if text[-1] in "123"]
+        assert [text for text in told if text[-1] == "1"] == ["triggered 1", "repeat 1"]
+        assert sorted(told) == ["repeat 1", "triggered 1", "triggered 2", "triggered 3"]
 
 
 @virtual

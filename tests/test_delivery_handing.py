@@ -1,8 +1,15 @@
 """What is handed over to a fallback that knows better already, or would never hear of the end."""
 
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+from unittest.mock import ANY
+
 import pytest
 
-from bridge.message import Answer
+from bridge.attempt import ended, goes_along
+from bridge.message import Answer, DeliveryState
 from bridge.store.requests import What
 from tests.fakes.scripted import SENT, Scripted, a_verdict, scripted
 from tests.fakes.spine import a_spine
@@ -31,6 +38,7 @@ routes:
   - {match: {kind: "!bridge"}, channels: [dba], repeat_interval: 500s}
 default_channels: [ops]
 """
+MOVED = DeliveryState.MOVED
 OF_ALARM = "channel, events.state, step, deliveries.state, note"
 
 
@@ -91,7 +99,62 @@ async def test_the_end_that_waits_with_its_trigger_is_handed_over_once(tmp_path,
         await take(spine, recovery(1))
         ops.answers = lambda _: BROKEN
         await spine.settle(1200)
-        assert dba.told() == ["triggered 1", "recovered 1"]
+        assert dba.told() == ["recovered 1"]  # one message that says both
+
+
+WITH_AN_END = """
+server: {auth: off}
+channels:
+  ops: {type: webhook, url: "http://127.0.0.1:9/", fallback: dba}
+  dba: {type: webhook, url: "http://127.0.0.1:9/"}
+default_channels: [ops]
+"""
+
+
+@pytest.mark.parametrize("known", [True, False])
+@virtual
+async def test_what_waits_of_an_alarm_goes_to_the_fallback_all_at_once_with_the_first_of_it(known, tmp_path, clock):
+    async with a_spine(tmp_path, WITH_AN_END, clock, workers=False) as spine:
+        waits = [
+            delivery
+            for body in (of(1), repeat(5), of(2), recovery(1))
+            for delivery in (await spine.take(body)).deliveries
+        ]
+        first, *others = (one for one in waits if one.event.number == 1)
+        moved = replace(ended(first, MOVED, "handed to dba: 401", now=clock.now()), handed_to="dba", because="401")
+        outbox = spine.workers["ops"]._poster.outbox
+        told: list[Any] = []
+        spine.writer.on_work = told.append
+        await outbox.finish(goes_along(moved, others if known else ()))
+        await spine.settle(1)
+        assert spine.deliveries(OF_ALARM) == [
+            ("ops", "triggered", "post", "moved", "handed to dba: 401"),
+            ("ops", "repeat", "post", "moved", "handed to dba: 401"),
+            ("ops", "triggered", "post", "waiting", ""),
+            ("ops", "recovered", "post", "moved", "handed to dba: 401"),
+            *(
+                ("dba", state, "post", "waiting", "instead of ops, which is broken: 401")
+                for state in ("triggered", "repeat", "recovered")
+            ),
+        ]
+        assert [(one.moved, one.returned) for one in told] == [({"dba"}, set() if known else {"ops"})]
+        (given,) = spine.rows("SELECT given FROM episodes WHERE number = 1")
+        assert json.loads(given[0]) == [["dba", "", ANY, "ops"]]
+
+
+@virtual
+async def test_what_was_taken_over_is_not_taken_over_again_though_the_channel_did_not_know_of_it(tmp_path, clock):
+    ops, dba, change = the_two(clock)
+    async with a_spine(tmp_path, WITH_AN_END, clock, change=change) as spine:
+        ops.answers = lambda _: BROKEN
+        worker = spine.workers["ops"]
+        lanes: Any = worker._lanes
+        lanes.behind = lambda _: []
+        await asyncio.gather(*(spine.take(body) for body in (of(1), repeat(5), recovery(1))))
+        await spine.settle(60)
+        assert dba.told() == ["triggered 1", "repeat 1", "recovered 1"]
+        await spine.settle(1200)
+        assert len(dba.calls) == 3
 
 
 async def break_and_tell_again(spine, ops):

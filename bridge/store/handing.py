@@ -46,8 +46,35 @@ class Handed:
     back: str = ""
 
 
-def hand_over(connection: Connection, result: Result, ids: Ids) -> Handed:
-    """Give a broken channel's delivery to its fallback; a circle of fallbacks in which nobody has it ends here."""
+def hand_over(connection: Connection, result: Result, ids: Ids) -> list[Handed]:
+    """Give a broken channel's delivery to its fallback, and with it all that waits behind it of its alarm's episode.
+
+    Were they given one after the other, a restart or another config might come between: who took the
+    trigger would never hear of the end. The channel reads again where more went than it knew of.
+    """
+    handed = [_give(connection, result, ids)]
+    known = {one.delivery.id for one in result.also}
+    for one in _left_behind(connection, result.delivery):
+        connection.execute(statements.move, {"id_": one.id, "note_": rows.clean(result.note)})
+        handed.append(_give(connection, replace(result, delivery=one), ids))
+        if one.id not in known:
+            handed.append(Handed(back=one.channel))
+    return handed
+
+
+def _left_behind(connection: Connection, delivery: Delivery) -> list[Delivery]:
+    values = {
+        "episode": delivery.event.episode_id,
+        "event_id_": delivery.event.id,
+        "channel": delivery.channel,
+        "id_": delivery.id,
+    }
+    found = [rows.delivery_of(row) for row in connection.execute(statements.left_behind, values)]
+    return [one for one in found if not went_round(one)]
+
+
+def _give(connection: Connection, result: Result, ids: Ids) -> Handed:
+    """Give one delivery to the fallback; a circle of fallbacks in which nobody has it ends here."""
     delivery, to = result.delivery, result.handed_to
     calls = _calls(connection, delivery.event.id)
     if is_circle(calls, delivery, to):

@@ -3,7 +3,8 @@
 from sqlalchemy import bindparam, func, literal_column, select, text, union_all, update
 
 from bridge.alarm import ENDINGS
-from bridge.store.schema import NEAR, deliveries, episodes, events
+from bridge.store.schema import NEAR, callbacks, deliveries, episodes, events
+from bridge.store.statements import A_DELIVERY
 
 TELLS = deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "begun", "sent", "digested")])
 NO_TRIGGER = literal_column("events.state") != literal_column("'triggered'")  # as in the index
@@ -16,6 +17,39 @@ calls = union_all(  # all calls of an event: those made with it, and what was ha
         )
         for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), HANDED_OVER)
     )
+)
+left_behind = (  # what else waits of an episode for a channel, from an event on
+    select(*A_DELIVERY)
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(episodes, episodes.c.id == events.c.episode_id)
+    .join(callbacks, callbacks.c.id == events.c.callback_id, isouter=True)
+    .where(
+        deliveries.c.id.in_(
+            union_all(
+                *(
+                    select(deliveries.c.id)
+                    .join(events, events.c.id == deliveries.c.event_id)
+                    .where(
+                        events.c.episode_id == bindparam("episode"),
+                        NO_TRIGGER,
+                        events.c.id >= bindparam("event_id_"),
+                        deliveries.c.channel == bindparam("channel"),
+                        deliveries.c.state == literal_column("'waiting'"),
+                        deliveries.c.step != literal_column("'rest'"),
+                        where,
+                    )
+                    for where in (deliveries.c.id.between(events.c.id, events.c.id + NEAR), HANDED_OVER)
+                )
+            )
+        ),
+        deliveries.c.id != bindparam("id_"),
+    )
+    .order_by(deliveries.c.id)
+)
+move = (  # it goes with another one of its alarm
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("id_"))
+    .values(state=literal_column("'moved'"), note=bindparam("note_"))
 )
 stay = (  # it is not handed over after all
     update(deliveries)

@@ -20,7 +20,8 @@ OVER_UNHEARD = "it was over before the channel was mended, which never had its t
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> list[Handed]:
     """Write how attempts ended; give what was handed over by it, and who has more to tell."""
-    writes.finished.run(connection, [_finish_row(one) for result in results for one in (result, *result.also)])
+    ended = [one for result in results for one in (result, *(() if result.handed_to else result.also))]
+    writes.finished.run(connection, [_finish_row(one) for one in ended])
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
         if result.delivery.event.state is State.DIGEST:
@@ -33,7 +34,7 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
             _write_message(connection, result, ids)
     with_rest = [one.delivery.channel for one in results if one.rest and rest.enqueue(connection, one, ids)]
     return [
-        *(hand_over(connection, result, ids) for result in results if result.handed_to),
+        *(one for result in results if result.handed_to for one in hand_over(connection, result, ids)),
         *(Handed(to=channel) for channel in with_rest),
     ]
 
