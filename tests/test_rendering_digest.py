@@ -96,7 +96,7 @@ def test_slack_is_told_the_same_in_blocks(kind):
         "🔴 Triggered · serious · *磁盘利用率* · prod-media-mixer-05 (ins-k4v8q2mz) · 10.009 % · `v0n3wx`\n"
         "✅ Recovered · *CPU利用率* · cdbro-5m1x9tfe(实例名:orders-log,IP:172.16.8.21:3306) · 18.149 % · `v0n3wx`"
     )
-    assert note["elements"][0]["text"] == "The 2 worst are named here."
+    assert note["elements"][0]["text"] == "The worst are named here: 2 of 107."
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,6 +43,10 @@ BODIES = {
     "cloudevent": "doc-2022-cloudevents",
 }
 HARMLESS = frozenset({"Root", "Text", "Bold", "Command"})  # what may stand in a message besides
+LAST = "https://example.slack.com/archives/C00000OPS/p1700000000000001"
+LINK = re.compile(r"<https?:[^<>|]*")
+FIRING = (State.TRIGGERED, State.REPEAT, State.ESCALATED)
+NO_ROOM = 3600  # units: more than any field or section holds
 
 
 def rendered(telling: Telling) -> Payload:
@@ -129,6 +134,70 @@ def test_no_value_in_any_field_displeases_a_judge_mentions_anybody_or_links_anyw
         assert shows(value, field, [seen[text] for text in mrkdwn_in(payload)], payload), (value, field, payload)
     assert len(VALUES) >= 60
     record_property("judged", len(payloads) * 2)
+
+
+def again(telling: Telling) -> Telling:
+    """Give the telling of an alarm that comes again, with the address of its last message."""
+    return replace(telling, event=replace(telling.event, again=True), before=LAST)
+
+
+def linking(payloads: list[Payload]) -> list[Payload]:
+    """Let all judges see messages in which one link, and no other, leads to the last message."""
+    judged(payloads, harmless=HARMLESS | {"URL"})
+    for payload in payloads:
+        assert [link for text in mrkdwn_in(payload) for link in LINK.findall(text)] == [f"<{LAST}"], payload
+    return payloads
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_body_and_each_set_of_dimensions_that_comes_again_links_to_its_last_message(language, record_property):
+    tellings = [
+        telling_of(sample, "slack", state=state, language=language, route=MENTIONED)
+        for state in FIRING
+        for sample in TOLD
+        if not sample.startswith("template-body")  # which is no alarm
+    ]
+    tellings += [telling for state in FIRING for telling in dimension_tellings(language, state)]
+
+    payloads = linking([rendered(again(telling)) for telling in tellings])
+
+    assert len(payloads) == (15 + 101) * 3
+    record_property("judged", len(payloads) * 2)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_no_value_beside_the_link_to_the_last_message_displeases_a_judge(body, record_property):
+    tellings = [
+        hostile(telling_of(BODIES[body], "slack", state=state), field, value)
+        for value, field, state in cases(body)
+        if state is State.TRIGGERED
+    ]
+
+    payloads = linking([rendered(again(telling)) for telling in tellings])
+
+    record_property("judged", len(payloads) * 2)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_no_value_in_what_goes_into_the_thread_for_want_of_room_displeases_a_judge(body, record_property):
+    """Each value in each field, repeated until the message has no room for it; so with what plain text had none for."""
+    payloads: list[Payload] = []
+    for value, field, state in cases(body):
+        if state is State.TRIGGERED:
+            crowded = hostile(telling_of(BODIES[body], "slack", state=state), field, crowd(value))
+            message = builtin().render(crowded, strict=True)
+            has_room = field == "url" or crowd(value).isspace() or (field in {"unit", "operator"} and body != "metric")
+            assert message.rest or has_room, (value, field)
+            payloads += [part.payload or {} for part in message.rest]
+            payloads += [{"text": part.text} for part in message.plain_rest]
+
+    judged(payloads)
+
+    record_property("judged", len(payloads))
+
+
+def crowd(value: str) -> str:
+    return value * (1 + NO_ROOM // len(value))
 
 
 @pytest.mark.parametrize("body", BODIES)

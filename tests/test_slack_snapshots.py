@@ -17,7 +17,7 @@ from bridge.commands.try_channel import _message
 from bridge.message import Count
 from bridge.trouble import Trouble
 from tests.test_rendering_digest import digest
-from tests.test_rendering_support import RECEIVED_AT, SHANGHAI, channel, payload_of, telling_of
+from tests.test_rendering_support import RECEIVED_AT, SHANGHAI, builtin, channel, payload_of, telling_of, with_alarm
 from tests.test_templates_expected import ROUTE, compare
 from tests.test_templates_own import STATES as OWN_STATES
 from tests.test_templates_own import a_telling as own
@@ -25,9 +25,10 @@ from tests.test_templates_own import a_telling as own
 METRIC, EVENT = "capture-2021-cvm-memory-triggered", "doc-2021-event-triggered"
 OVER: dict[str, Any] = {"occurred_at": RECEIVED_AT}
 EVENTS: dict[State, dict[str, Any]] = {
-    State.REPEAT: {"repeat_count": 2},
+    State.TRIGGERED: {"occurred_at": RECEIVED_AT - timedelta(hours=1)},
+    State.REPEAT: {"repeat_count": 2, **OVER},
     State.RECOVERED: {"recovered_at": RECEIVED_AT, **OVER},
-    State.ESCALATED: {"severity": "serious", "previous_severity": "warn"},
+    State.ESCALATED: {"severity": "serious", "previous_severity": "warn", **OVER},
     State.EXPIRED: OVER,
     State.CLOSED: OVER,
     State.REPLACED: {**OVER, "successor": 78},
@@ -47,7 +48,8 @@ def late(language, **more):
 
 def again(language):
     telling = of(language)
-    return replace(telling, event=replace(telling.event, again=True))
+    last = "https://example.slack.com/archives/C00000OPS/p1700000000000001"
+    return replace(telling, event=replace(telling.event, again=True), before=last)
 
 
 def ends(language):
@@ -90,6 +92,20 @@ def test_each_kind_of_alarm_is_told_in_each_state_in_exactly_these_blocks(kind, 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_what_is_said_besides_is_said_in_exactly_these_blocks(name, language):
     compared(f"slack/{name}", SAID_BESIDES[name](language))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_a_message_had_no_room_for_is_told_in_exactly_these_blocks(language):
+    """A heading has 150 units, and this pod's name alone nearly that."""
+    pod = "recommendation-ranking-service-canary-green-6f9c7d5b48-x2vqk.recommendation-production.svc.cluster.local"
+    dimensions = {"unInstanceId": "ins-b6y3n0wd", "deviceName": pod}
+    telling = with_alarm(
+        of(language), dimensions=dimensions, metric_label="Container working set memory against its limit"
+    )
+
+    (rest,) = builtin().render(telling, strict=True).rest
+
+    compare(f"slack/rest.{language}.json", json.dumps(rest.payload, ensure_ascii=False, indent=2) + "\n")
 
 
 @pytest.mark.parametrize("trouble", [one for one in Trouble if one is not Trouble.CHANNEL_BROKEN])

@@ -8,6 +8,7 @@ The texts are the files in `tests/expected/`. After a change of templates read w
 import json
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,18 @@ from tests.test_sources_dimensions import SETS, wrapped
 EXPECTED = Path(__file__).with_name("expected")
 ROUTE = {"links": {"Runbook": "https://wiki.example/runbook", "值班手册": "https://wiki.example/oncall"}}
 MENTIONED = {**ROUTE, "mention": ("<!here>",)}
+SINCE = {"started_at": RECEIVED_AT - timedelta(hours=1, minutes=5), "occurred_at": RECEIVED_AT}
+LASTING = frozenset({State.REPEAT, State.ESCALATED})  # what is told of them says for how long
 STATES: dict[
     State, tuple[str, dict[str, Any]]
 ] = {  # what each state's message is shown of: a sample, and what its event says
     State.TRIGGERED: ("capture-2020-cvm-disk-triggered", {"severity": "warn", "again": True}),
-    State.REPEAT: ("capture-2021-cvm-memory-triggered", {"severity": "warn", "repeat_count": 2}),
+    State.REPEAT: ("capture-2021-cvm-memory-triggered", {"severity": "warn", "repeat_count": 2, **SINCE}),
     State.RECOVERED: ("capture-2020-mysql-cpu-recovered", {"severity": "serious", "unheard": True}),
-    State.ESCALATED: ("capture-2020-cvm-disk-triggered", {"severity": "serious", "previous_severity": "warn"}),
-    State.EXPIRED: ("capture-2021-mysql-cpu-triggered", {"occurred_at": RECEIVED_AT}),
-    State.CLOSED: ("doc-2022-eventbridge-event", {"occurred_at": RECEIVED_AT}),
-    State.REPLACED: ("capture-2021-cvm-memory-triggered", {"occurred_at": RECEIVED_AT, "successor": 78}),
+    State.ESCALATED: ("capture-2020-cvm-disk-triggered", {"severity": "serious", "previous_severity": "warn", **SINCE}),
+    State.EXPIRED: ("capture-2021-mysql-cpu-triggered", {**SINCE, "started_at": RECEIVED_AT - timedelta(hours=27)}),
+    State.CLOSED: ("doc-2022-eventbridge-event", SINCE),
+    State.REPLACED: ("capture-2021-cvm-memory-triggered", {"successor": 78, **SINCE}),
     State.UNRECOGNISED: ("template-body-triggered", {"repeat_count": 3}),
 }
 OTHERS = {  # what else is shown of Slack's messages, beside the states of a metric
@@ -53,7 +56,14 @@ def reply(state: State, language: str, step: Step = Step.THREAD) -> Telling:
     """Give an answer to an alarm's own message."""
     sample, event = STATES[state]
     telling = telling_of(sample, "slack", state=state, language=language, route=MENTIONED, event=event)
-    return replace(telling, step=step, brief=True)
+    return replace(lasting(telling), step=step, brief=True)
+
+
+def lasting(telling: Telling) -> Telling:
+    """Have the callback say for how long, as a repeat's does; and where it leads, as the newer ones do."""
+    given = {"url": "https://tcop.qq.com/r/x1"} if telling.alarm.kind else {}
+    more = {"duration_seconds": 3900} if telling.event.state in LASTING else {}
+    return with_alarm(telling, **given, **more)
 
 
 def compare(name: str, text: str):
@@ -92,8 +102,7 @@ def test_each_sample_is_told_in_exactly_these_words(sample, language):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_state_is_told_in_exactly_these_words(state, language):
     sample, event = STATES[state]
-    telling = telling_of(sample, state=state, language=language, route=ROUTE, event=event)
-    telling = with_alarm(telling, url="https://tcop.qq.com/r/x1" if telling.alarm.kind else "")
+    telling = lasting(telling_of(sample, state=state, language=language, route=ROUTE, event=event))
 
     text = builtin().render(telling, strict=True).text
 
@@ -107,8 +116,7 @@ def test_each_state_is_told_in_exactly_these_words(state, language):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_state_is_told_to_slack_in_exactly_these_blocks(state, language):
     sample, event = STATES[state]
-    telling = telling_of(sample, "slack", state=state, language=language, route=MENTIONED, event=event)
-    telling = with_alarm(telling, url="https://tcop.qq.com/r/x1" if telling.alarm.kind else "")
+    telling = lasting(telling_of(sample, "slack", state=state, language=language, route=MENTIONED, event=event))
 
     payload = payload_of(telling)
 

@@ -22,7 +22,9 @@ MESSAGES = (
     "slack/metric-triggered", "slack/state-triggered", "slack/state-repeat", "slack/state-escalated", "slack/state-recovered",
     "slack/state-expired", "slack/state-closed", "slack/state-replaced", "slack/event-triggered", "slack/event-recovered",
     "slack/thread-repeat", "slack/thread-escalated", "slack/thread-recovered", "slack/thread-expired", "slack/broadcast-recovered",
-    "slack/state-digest", "slack/state-unrecognised", "own/slack-triggered", "own/slack-repeat", "own/slack-recovered",
+    "slack/said-again", "slack/said-late", "slack/said-together", "slack/said-handed-over", "slack/said-follows", "slack/rest",
+    "slack/state-digest", "slack/digest-of-ends", "slack/state-unrecognised", "own/slack-triggered", "own/slack-repeat",
+    "own/slack-recovered", "own/slack-dead_letters-recovered", "slack/test-message",
 )  # fmt: skip
 WIDTH = 1400
 CHROMIUM = (
@@ -58,7 +60,7 @@ def photograph(drawn: str, picture: Path) -> None:
         height = re.search(r'data-height="(\d+)"', dom)
         assert height, "chromium did not say how high the page is"
         _run(*browser, f"--window-size={WIDTH},{height[1]}", f"--screenshot={picture}", file.as_uri())
-    _run("pngquant", "--force", "--output", str(picture), "48", str(picture))
+    _run("pngquant", "--force", "--output", str(picture), "128", str(picture))
     print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size // 1024} KiB")  # noqa: T201 - a tool that is run by hand
 
 

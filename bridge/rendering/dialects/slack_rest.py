@@ -11,6 +11,7 @@ from bridge.rendering.draft import Draft
 
 SECTION = 2000  # units: 3,000 have room, and what keeps lines from being quotations takes some
 SECTIONS = 5  # in a message: 12,000 units in all have room
+TEXT = 4000  # units of the text that a lock screen shows
 PLAIN = 3500  # units of a plain answer: 4,000 have room, and it says what it is
 MOST = 10  # messages: a callback of a megabyte would hold up the others for minutes
 WORDS = {"en": "What the message had no room for, in full", "zh": "消息中放不下的内容，全文如下"}
@@ -77,6 +78,8 @@ def _said(draft: Draft) -> Iterator[str]:
 def _answer(message: Mapping[str, Any], sections: list[str], number: int, of: int, draft: Draft) -> Message:
     words = _words(draft.language, number, of)
     text = f"{words} · {message.get('text', '')}"
+    if units(text) > TEXT:
+        text = words
     head = {"type": "context", "elements": [_mrkdwn(words)]}
     blocks = [head, *({"type": "section", "text": _mrkdwn(section)} for section in sections)]
     metadata = {"metadata": message["metadata"]} if "metadata" in message else {}
