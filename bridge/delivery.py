@@ -204,6 +204,8 @@ class Worker:
             self._pardon.forget(result.delivery)
             later = self._clock.now() + timedelta(seconds=UNSTORED_SECONDS)
             self._lanes.hold(replace(result.delivery, due_at=later), self._clock.now())
+        elif self._pardon.waits_behind(result):
+            pass  # they come first
         elif result.state is DeliveryState.WAITING:
             self._lanes.hold(as_stored(result), self._clock.now())
         elif not self._pardon.spares(result.delivery):

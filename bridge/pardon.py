@@ -1,6 +1,7 @@
 """Dead letters that wait again: their refusal turned out to be about the channel."""
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -8,7 +9,7 @@ from bridge.attempt import as_stored, revived
 from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.lanes import Lanes
-from bridge.message import Delivery
+from bridge.message import Delivery, DeliveryState
 from bridge.settling import Settling
 from bridge.store import Result
 from bridge.trouble import Reporter, Trouble
@@ -32,6 +33,7 @@ class Pardon:
         self._clock, self._reporter, self._wake = clock, reporter, wake
         self._dying: set[int] = set()  # dead letters on their way to the disk: they hold up their alarms
         self._spared: set[int] = set()  # of these: they will wait again, and go on holding them up
+        self._behind: dict[str, list[Delivery]] = {}  # by alarm: letters a younger one of which may just be arriving
 
     def bury(self, letter: Delivery) -> None:
         """Remember a dead letter, before it is stored."""
@@ -41,15 +43,42 @@ class Pardon:
     def grant(self, broke: Delivery) -> None:
         """Let those wait again whose channel is broken, as it showed with `broke`.
 
-        Not those that a person put back meanwhile, nor one while a younger one of its alarm may just be arriving.
+        Not those that a person put back meanwhile, and one behind a younger of its alarm once that has not arrived.
         """
         letters = self._condition.pardoned()
         given = [letter for letter in letters if self._may_wait(letter, broke)]
         self._spared |= self._dying & {letter.id for letter in given}
         for letter in given:
             self._settling.store(revived(letter, now=self._clock.now()), self._revived)
+        for letter in letters:
+            if letter not in given and letter.id not in self._lanes:
+                self._behind.setdefault(letter.event.key, []).append(letter)
         if given and len(given) == len(letters):
             self._reporter.over(Trouble.DEAD_LETTERS, broke.channel)
+
+    def waits_behind(self, younger: Result) -> bool:
+        """Let the dead letters wait again that came before one which has not arrived; say whether there are any.
+
+        They are on disk before that one is tried again, so that their alarm is told in order; where it
+        has arrived they stay dead letters.
+        """
+        letters = self._behind.pop(younger.delivery.event.key, ())
+        if not letters or younger.state is not DeliveryState.WAITING:
+            return False
+        *others, last = (revived(letter, now=self._clock.now()) for letter in letters)
+        for one in others:
+            self._settling.store(one, self._joined)
+        self._settling.store(last, partial(self._joined, younger=younger))
+        return True
+
+    def _joined(self, result: Result, error: BaseException | None, younger: Result | None = None) -> None:
+        """Put a letter before the younger one, and let that go on with the last of them."""
+        if error is None and result.delivery.id not in self._lanes:
+            self._lanes.add(as_stored(result), self._clock.now())
+            log.warning("a dead letter waits again", channel=result.delivery.channel, delivery=result.delivery.id)
+        if younger is not None:
+            self._lanes.hold(as_stored(younger), self._clock.now())
+        self._wake()
 
     def spares(self, delivery: Delivery) -> bool:
         """Say whether a delivery whose end is stored will wait again, as the first of its alarm."""

@@ -156,6 +156,27 @@ async def test_the_dead_letters_before_a_channel_broke_go_to_its_fallback_in_the
 
 
 @virtual
+async def test_a_dead_letter_goes_to_the_fallback_before_a_younger_one_that_was_under_way_as_the_channel_broke(
+    tmp_path, clock
+):
+    late = a_verdict(Answer.RETRY, said="503")
+    ops = Scripted(
+        clock, lambda call: late if call.message.text == "repeat 1" else a_verdict(Answer.REJECTED, breaks_after=3)
+    )
+    ops.seconds = lambda call: 30.0 if call.message.text == "repeat 1" else 0.0
+    here = Scripted(clock)
+    change = scripted(clock, {"ops": ops, "here": here}, chat=False, one_by_one=False)
+    async with a_spine(tmp_path, TWO % ("ops", "0s"), clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        await take(spine, of(1, "b", durationTime=600))
+        await spine.settle(1)
+        await take(spine, of(2), of(3))
+        await spine.settle(60)
+        assert [text for text in here.told() if text[-1] == "1"] == ["triggered 1", "repeat 1"]
+
+
+@virtual
 async def test_of_alarms_that_are_refused_in_one_moment_none_is_lost_and_each_keeps_its_order(tmp_path, clock):
     refused = a_verdict(Answer.REJECTED, breaks_after=3)
     ops, here = Scripted(clock, lambda _: refused), Scripted(clock)

@@ -1,11 +1,14 @@
 """Dead letters that wait again, since their refusal was about the channel."""
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
+from bridge.attempt import ended
 from bridge.lanes import Lanes
 from bridge.message import DeliveryState
 from bridge.pardon import Pardon
@@ -132,6 +135,61 @@ async def test_one_stays_dead_while_a_younger_one_of_its_alarm_may_be_arriving(c
     ops.dies(4, key="d")
     ops.pardon.grant(younger)
     assert len(ops.disk) == 1
+
+
+def behind_a_younger_one(ops):
+    """Let the channel break while a younger one of two dead letters' alarm is under way; give that one."""
+    for number in (1, 2):
+        ops.dies(number)
+    ops.lanes.add(a_delivery(3, key="a"), ops.clock.now())
+    younger = ops.lanes.take(ops.clock.now())
+    ops.pardon.grant(a_delivery(9, key="b"))
+    assert ops.disk == []
+    return younger
+
+
+async def test_those_wait_again_before_a_younger_one_that_has_not_arrived_and_go_first(clock):
+    ops = Subject(clock)
+    younger = behind_a_younger_one(ops)
+    waits = replace(ended(younger, DeliveryState.WAITING, "503", now=clock.now()), attempts=1)
+    assert ops.pardon.waits_behind(waits)
+    assert not ops.pardon.waits_behind(waits)
+    assert [result.delivery.id for result, _ in ops.disk] == [1, 2]
+    assert await ops.is_stored() == [("a dead letter waits again", "ops", 1)]
+    assert ops.ready is None
+    assert await ops.is_stored() == [("a dead letter waits again", "ops", 2)]
+    for expected in ((1, *AGAIN), (2, *AGAIN), (3, DeliveryState.WAITING, "503")):
+        assert ops.ready == expected
+        ops.lanes.done(a_delivery(expected[0], key="a"), clock.now())
+
+
+@pytest.mark.parametrize("came_to", [DeliveryState.SENT, DEAD, DeliveryState.MOVED])
+async def test_those_stay_dead_before_a_younger_one_that_does_not_wait(came_to, clock):
+    ops = Subject(clock)
+    younger = behind_a_younger_one(ops)
+    assert not ops.pardon.waits_behind(ended(younger, came_to, "", now=clock.now()))
+    assert not ops.pardon.waits_behind(ended(younger, DeliveryState.WAITING, "", now=clock.now()))
+    assert ops.disk == []
+
+
+async def test_a_younger_one_goes_on_though_those_before_it_cannot_be_stored_or_were_put_back_by_a_person(clock):
+    ops = Subject(clock)
+    younger = behind_a_younger_one(ops)
+    assert ops.pardon.waits_behind(ended(younger, DeliveryState.WAITING, "503", now=clock.now()))
+    ops.lanes.add(a_delivery(1, key="a"), clock.now())
+    assert await ops.is_stored() == []
+    assert await ops.is_stored(error=OSError("no space left")) == []
+    assert (len(ops.lanes), ops.ready[0]) == (2, 1)
+
+
+async def test_one_that_a_person_put_back_is_not_remembered_behind_a_younger_one(clock):
+    ops = Subject(clock)
+    ops.dies(1)
+    for number in (1, 2):
+        ops.lanes.add(a_delivery(number, key="a"), clock.now())
+    first = ops.lanes.take(clock.now())
+    ops.pardon.grant(a_delivery(9, key="b"))
+    assert not ops.pardon.waits_behind(ended(first, DeliveryState.WAITING, "503", now=clock.now()))
 
 
 async def test_it_waits_again_before_the_younger_one_that_broke_the_channel(clock):
