@@ -1,46 +1,71 @@
 """What the store keeps of attempts, messages, pauses and queues, and gives back."""
 
-import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bridge.alarm import State
 from bridge.attempt import ended
-from bridge.clock import EPOCH
+from bridge.clock import EPOCH, milliseconds
+from bridge.episode import Given, Phase
 from bridge.message import Answer, DeliveryState, Step, Verdict
-from bridge.store import ChannelState, Result, Told
-from tests.fakes.spine import a_body, a_spine
-from tests.fakes.virtual import START, virtual
+from bridge.store import ChannelState, Pause, Queue, Result, Told, Unsure
+from bridge.store.handing import Handed
+from bridge.store.lower import (
+    OVER_UNHEARD,
+    read_channel_states,
+    read_message,
+    read_over_unheard,
+    read_pauses,
+    read_queues,
+    read_unsure,
+    write_channel,
+    write_pause,
+    write_results,
+)
+from tests.fakes.shelf import FAR, Shelf
+from tests.fakes.virtual import START
 
-CONFIG = """
-server: {auth: off}
-channels: {ops: {type: slack, token: xoxb-made-up, channel: "#ops"}}
-default_channels: [ops]
-"""
 RECEIPT = {"channel": "C1", "ts": "1.1"}
 OTHER = {"channel": "C1", "ts": "2.2"}
+LATER = START + timedelta(seconds=1)
+SENT, WAITING, DEAD, SUPERSEDED = (
+    DeliveryState.SENT,
+    DeliveryState.WAITING,
+    DeliveryState.DEAD,
+    DeliveryState.SUPERSEDED,
+)
 
 
-def of(instance, **changes):
-    return a_body(object={"dimensions": {"unInstanceId": instance}}, **changes)
+@pytest.fixture
+def shelf():
+    with Shelf() as made:
+        yield made
 
 
-def outbox_of(spine):
-    return spine.workers["ops"]._poster.outbox
+def a_delivery(shelf, number=1, state=State.TRIGGERED, **more):
+    """Put a delivery of an episode of its own there."""
+    episode = shelf.episode(number, Given(channel="ops"), key=str(number))
+    return shelf.delivery(episode + 2, shelf.event(episode + 1, episode, state), **more)
 
 
-async def taken(spine, instance="ins-1", **changes):
-    """Let a callback come in; give the first delivery that it makes."""
-    return (await spine.take(of(instance, **changes))).deliveries[0]
+def a_digest(shelf, **more):
+    """Put a digest there, and a delivery of an alarm that it tells of."""
+    digest = shelf.delivery(9 * FAR + 1, shelf.event(9 * FAR, 0, State.DIGEST), **more)
+    member = a_delivery(shelf, state=State.TRIGGERED)
+    shelf.connection.exec_driver_sql(
+        f"UPDATE deliveries SET state = 'digested', digest = {9 * FAR} WHERE id = {member.id}"
+    )
+    return digest
 
 
 def came_to(delivery, receipt=None, **changes):
-    made_at = delivery.event.created_at + timedelta(seconds=1)
     values = {
         "delivery": delivery,
-        "state": DeliveryState.SENT,
-        "made_at": made_at,
-        "due_at": made_at,
+        "state": SENT,
+        "made_at": LATER,
+        "due_at": LATER,
         "step": delivery.step,
         "attempts": 1,
         "verdict": Verdict(answer=Answer.SENT, said="ok", status=200, receipt=receipt),
@@ -49,72 +74,189 @@ def came_to(delivery, receipt=None, **changes):
     return Result(**values)
 
 
-@virtual
-async def test_what_an_attempt_came_to_is_kept_with_its_answer(tmp_path, clock):
-    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
-        delivery = await taken(spine)
-        due_at = delivery.event.created_at + timedelta(seconds=31)
-        refused = Verdict(answer=Answer.REJECTED, said="invalid\x00 blocks", status=200)
-        await outbox_of(spine).finish(
-            came_to(
-                delivery,
-                verdict=refused,
-                state=DeliveryState.WAITING,
-                attempts=3,
-                due_at=due_at,
-                note="invalid_blocks",
-                plain=True,
-                sent="CPU",
-                step=Step.POST,
-            )
-        )
-        kept = spine.rows("SELECT state, attempts, due_at, note, step, plain FROM deliveries")
-        assert kept == [("waiting", 3, round(due_at.timestamp() * 1000), "invalid_blocks", "post", 1)]
-        made_at = round((delivery.event.created_at + timedelta(seconds=1)).timestamp() * 1000)
-        attempts = spine.rows("SELECT delivery_id, made_at, answer, status, said, sent FROM attempts")
-        assert attempts == [(delivery.id, made_at, "rejected", 200, "invalid\ufffd blocks", "CPU")]
+def finish(shelf, *results):
+    return write_results(shelf.connection, results, shelf.ids, shelf.writes)
 
 
-@virtual
-async def test_what_ended_without_a_call_has_no_attempt_and_what_ended_with_it_is_kept_too(tmp_path, clock):
-    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
-        first, second = await taken(spine), await taken(spine, "ins-2")
-        also = (ended(second, DeliveryState.SUPERSEDED, "with it", now=START),)
-        await outbox_of(spine).finish(came_to(first, verdict=None, state=DeliveryState.DEAD, note="late", also=also))
-        assert spine.rows("SELECT state, note FROM deliveries ORDER BY id") == [
-            ("dead", "late"),
-            ("superseded", "with it"),
-        ]
-        assert spine.rows("SELECT count(*) FROM attempts") == [(0,)]
+def test_what_an_attempt_came_to_is_kept_with_its_answer(shelf):
+    delivery, due_at = a_delivery(shelf, step=Step.UPDATE), START + timedelta(seconds=31)
+    refused = Verdict(answer=Answer.REJECTED, said="invalid\x00 blocks", status=200)
+    result = came_to(
+        delivery,
+        verdict=refused,
+        state=WAITING,
+        attempts=3,
+        due_at=due_at,
+        note="invalid\x00 blocks",
+        plain=True,
+        sent="CPU\x00",
+        step=Step.POST,
+    )
+    assert finish(shelf, result) == []
+    assert shelf.rows("SELECT state, attempts, due_at, note, step, plain FROM deliveries") == [
+        ("waiting", 3, milliseconds(due_at), "invalid\ufffd blocks", "post", 1)
+    ]
+    assert shelf.rows("SELECT id, delivery_id, made_at, answer, status, said, sent FROM attempts") == [
+        (1_000_001, delivery.id, milliseconds(LATER), "rejected", 200, "invalid\ufffd blocks", "CPU\ufffd")
+    ]
 
 
-@virtual
-async def test_the_newest_message_of_an_episode_is_known_until_it_is_gone(tmp_path, clock):
-    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
-        delivery = await taken(spine)
-        episode, event = delivery.event.episode_id, delivery.event.id
-        assert await outbox_of(spine).message(episode, "ops") is None
-        await outbox_of(spine).finish(came_to(delivery, RECEIPT))
-        assert await outbox_of(spine).message(episode, "ops") == Told(receipt=RECEIPT, event_id=event)
-        assert await outbox_of(spine).message(episode, "dba") is None
-        await outbox_of(spine).finish(came_to(delivery, RECEIPT))
-        assert spine.rows("SELECT count(*) FROM messages") == [(1,)]
-        await outbox_of(spine).finish(came_to(delivery, OTHER))
-        assert await outbox_of(spine).message(episode, "ops") == Told(receipt=OTHER, event_id=event)
-        await outbox_of(spine).finish(
-            came_to(delivery, verdict=Verdict(answer=Answer.GONE, said="gone"), forget_message=True)
-        )
-        told = await outbox_of(spine).message(episode, "ops")
-        assert told is None or told.receipt != OTHER
+def test_what_ended_without_a_call_has_no_attempt_and_what_ended_with_it_is_kept_too(shelf):
+    first, second = a_delivery(shelf), a_delivery(shelf, 2)
+    also = (ended(second, SUPERSEDED, "with it", now=START),)
+    finish(shelf, came_to(first, verdict=None, state=DEAD, note="late", also=also))
+    assert shelf.rows("SELECT state, note FROM deliveries ORDER BY id") == [("dead", "late"), ("superseded", "with it")]
+    assert shelf.rows("SELECT count(*) FROM attempts") == [(0,)]
 
 
-@virtual
-async def test_a_platform_that_says_nothing_of_a_message_leaves_none_to_change(tmp_path, clock):
-    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
-        delivery = await taken(spine)
-        await outbox_of(spine).finish(came_to(delivery))
-        assert await outbox_of(spine).message(delivery.event.episode_id, "ops") is None
-        assert spine.rows("SELECT count(*) FROM messages") == [(0,)]
+# messages
+
+
+def message(shelf, delivery, channel="ops"):
+    return read_message(shelf.connection, delivery.event.episode_id, channel)
+
+
+def test_the_newest_message_of_an_episode_is_known_in_its_channel(shelf):
+    delivery = a_delivery(shelf)
+    assert message(shelf, delivery) is None
+    finish(shelf, came_to(delivery, RECEIPT))
+    assert message(shelf, delivery) == Told(receipt=RECEIPT, event_id=delivery.event.id)
+    assert message(shelf, delivery, "dba") is None
+    assert read_message(shelf.connection, 0, "ops") is None
+    assert shelf.rows("SELECT channel, event_id, created_at FROM messages") == [
+        ("ops", delivery.event.id, milliseconds(LATER))
+    ]
+    finish(shelf, came_to(delivery, OTHER))
+    assert message(shelf, delivery) == Told(receipt=OTHER, event_id=delivery.event.id)
+
+
+def test_a_message_that_was_updated_is_the_same_message(shelf):
+    delivery = a_delivery(shelf)
+    finish(shelf, came_to(delivery, RECEIPT))
+    finish(shelf, came_to(delivery, RECEIPT))
+    assert shelf.rows("SELECT count(*) FROM messages") == [(1,)]
+
+
+def test_a_message_that_is_gone_is_forgotten_in_its_channel_alone(shelf):
+    ops = a_delivery(shelf)
+    dba = shelf.delivery(ops.id + 1, ops.event, channel="dba")
+    finish(shelf, came_to(ops, RECEIPT), came_to(dba, OTHER))
+    finish(shelf, came_to(ops, verdict=Verdict(answer=Answer.GONE, said="gone"), forget_message=True))
+    assert message(shelf, ops) is None
+    assert message(shelf, dba, "dba") == Told(receipt=OTHER, event_id=ops.event.id)
+
+
+def test_a_platform_that_says_nothing_of_a_message_leaves_none_to_change(shelf):
+    delivery = a_delivery(shelf)
+    finish(shelf, came_to(delivery))
+    assert message(shelf, delivery) is None
+    assert shelf.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
+def test_a_message_of_no_alarm_is_kept_and_is_nobodys(shelf):
+    finish(shelf, came_to(shelf.delivery(2, shelf.event(1, 0, State.UNRECOGNISED)), RECEIPT))
+    assert shelf.rows("SELECT count(*) FROM messages") == [(1,)]
+    assert shelf.rows("SELECT count(*) FROM message_episodes") == [(0,)]
+
+
+# digests
+
+
+def test_a_digest_that_was_told_is_the_message_of_all_that_it_told_of(shelf):
+    finish(shelf, came_to(a_digest(shelf), RECEIPT))
+    assert read_message(shelf.connection, FAR, "ops") == Told(receipt=RECEIPT, event_id=9 * FAR, is_digest=True)
+
+
+def test_a_digest_is_known_also_of_a_chat_that_says_nothing_of_it(shelf):
+    finish(shelf, came_to(a_digest(shelf)))
+    assert shelf.rows("SELECT event_id, receipt FROM messages") == [(9 * FAR, "{}")]
+    assert shelf.rows("SELECT episode_id FROM message_episodes") == [(FAR,)]
+    assert read_message(shelf.connection, FAR, "ops") is None
+    assert read_unsure(shelf.connection, 9 * FAR + 1, "ops") is None
+
+
+def test_a_digest_found_without_a_call_is_known_as_well(shelf):
+    finish(shelf, came_to(a_digest(shelf), verdict=None))
+    assert shelf.rows("SELECT receipt FROM messages") == [("{}",)]
+
+
+@pytest.mark.parametrize("changes", [{"state": WAITING}, {"step": Step.THREAD}], ids=["it waits", "an answer"])
+def test_a_digest_that_is_no_new_message_tells_of_nobody(changes, shelf):
+    finish(shelf, came_to(a_digest(shelf), RECEIPT, **changes))
+    assert shelf.rows("SELECT count(*) FROM messages") == [(0,)]
+
+
+def test_a_digest_that_is_not_to_be_lets_all_wait_again(shelf):
+    digest = a_digest(shelf)
+    ordinary = a_delivery(shelf, 2)
+    finish(shelf, came_to(digest, verdict=None, state=SUPERSEDED, dissolves=True), came_to(ordinary, RECEIPT))
+    assert shelf.rows("SELECT state, digest FROM deliveries ORDER BY id") == [
+        ("waiting", None),
+        ("sent", None),
+        ("superseded", None),
+    ]
+    assert message(shelf, ordinary) is not None
+
+
+def test_the_message_that_a_digest_answers_is_forgotten_when_it_is_gone(shelf):
+    digest = a_digest(shelf)
+    finish(shelf, came_to(digest, RECEIPT))
+    finish(shelf, came_to(digest, verdict=Verdict(answer=Answer.GONE, said="gone"), state=WAITING, forget_message=True))
+    assert read_message(shelf.connection, FAR, "ops") is None
+
+
+# who has more to tell
+
+
+def test_who_has_more_to_tell_is_given_first_who_takes_over_then_whose_thread_gets_the_rest(shelf):
+    moved, told, plain = a_delivery(shelf), a_delivery(shelf, 2), a_delivery(shelf, 3)
+    handed = finish(
+        shelf,
+        came_to(told, RECEIPT, rest=2),
+        came_to(moved, verdict=None, state=DeliveryState.MOVED, handed_to="dba", because="401"),
+        came_to(plain, OTHER),
+    )
+    assert handed == [Handed(to="dba"), Handed(to="ops")]
+    assert finish(shelf, came_to(told, RECEIPT, rest=2)) == []  # its thread has the rest already
+
+
+# what is read before an attempt
+
+
+def over_unheard(shelf, phase=Phase.RECOVERED, channel="ops", **delivery):
+    episode = shelf.episode(1, phase=phase)
+    shelf.delivery(episode + 2, shelf.event(episode + 1, episode), **delivery)
+    return read_over_unheard(shelf.connection, episode, channel)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, True),
+        ({"phase": Phase.OPEN}, False),
+        ({"channel": "dba"}, False),
+        ({"state": SENT}, False),
+        ({"state": SUPERSEDED, "note": OVER_UNHEARD}, True),
+        ({"state": SUPERSEDED, "note": "a newer update waits"}, False),
+    ],
+    ids=["it waits", "open", "elsewhere", "told", "left out for this", "left out"],
+)
+def test_an_alarm_is_over_of_which_a_channel_never_had_the_trigger(given, expected, shelf):
+    assert over_unheard(shelf, **given) is expected
+
+
+def test_an_attempt_without_an_answer_may_have_arrived_beside_the_newest_message_of_its_channel(shelf):
+    delivery = a_delivery(shelf)
+    assert read_unsure(shelf.connection, delivery.id, "ops") is None
+    finish(shelf, came_to(delivery, state=WAITING, verdict=Verdict(answer=Answer.AMBIGUOUS, said="cut off")))
+    assert read_unsure(shelf.connection, delivery.id, "ops") == Unsure(beside=None)
+    assert read_unsure(shelf.connection, delivery.id + 1, "ops") is None
+    finish(shelf, came_to(a_delivery(shelf, 2), RECEIPT))
+    assert read_unsure(shelf.connection, delivery.id, "ops") == Unsure(beside=RECEIPT)
+    assert read_unsure(shelf.connection, delivery.id, "dba") == Unsure(beside=None)
+
+
+# pauses
 
 
 @pytest.mark.parametrize(
@@ -129,27 +271,59 @@ async def test_a_platform_that_says_nothing_of_a_message_leaves_none_to_change(t
             mark="mark",
             reason="401",
             mended_at=START - timedelta(days=1),
+            paused_at=START - timedelta(minutes=1),
         ),
     ],
     ids=["at ease", "broken"],
 )
-@virtual
-async def test_a_pause_is_read_as_it_was_kept_and_the_newest_counts(state, tmp_path, clock):
-    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
-        await outbox_of(spine).keep(ChannelState(name="ops", paused_until=START + timedelta(days=1), reason="older"))
-        await outbox_of(spine).keep(state)
-        assert await asyncio.to_thread(spine.store.channel_states) == {"ops": state}
+def test_a_pause_is_read_as_it_was_kept_and_the_newest_counts(state, shelf):
+    other = ChannelState(name="dba", paused_until=START)
+    write_channel(shelf.connection, other)
+    write_channel(shelf.connection, ChannelState(name="ops", paused_until=START + timedelta(days=1), reason="older"))
+    write_channel(shelf.connection, state)
+    assert read_channel_states(shelf.connection) == {"ops": state, "dba": other}
 
 
-@virtual
-async def test_a_queue_is_as_old_as_its_oldest_callback_that_waits(tmp_path, clock):
-    async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
-        assert await outbox_of(spine).queues() == {}
-        first = await taken(spine)
-        await spine.settle(100)
-        second = await taken(spine, "ins-2")
-        queue = (await outbox_of(spine).queues())["ops"]
-        assert (queue.waiting, queue.oldest) == (2, first.event.received_at)
-        await outbox_of(spine).finish(came_to(first))
-        queue = (await outbox_of(spine).queues())["ops"]
-        assert (queue.waiting, queue.oldest) == (1, second.event.received_at)
+def test_the_words_of_a_pause_are_made_fit_for_a_database(shelf):
+    write_channel(shelf.connection, ChannelState(name="ops", paused_until=START, reason="a\x00b"))
+    assert read_channel_states(shelf.connection)["ops"].reason == "a\ufffdb"
+
+
+def test_the_pause_of_a_budget_is_read_as_it_was_kept_until_it_is_over(shelf):
+    first = Pause(name="room C1", until=START + timedelta(seconds=30), begun_at=START)
+    write_pause(shelf.connection, first)
+    longer = replace(first, until=START + timedelta(seconds=60))
+    write_pause(shelf.connection, longer)
+    assert read_pauses(shelf.connection) == {"room C1": longer}
+    other = Pause(name="app", until=START + timedelta(hours=1), begun_at=START + timedelta(seconds=59))
+    write_pause(shelf.connection, other)
+    assert read_pauses(shelf.connection) == {"room C1": longer, "app": other}
+    write_pause(shelf.connection, replace(other, begun_at=START + timedelta(seconds=60)))
+    assert list(read_pauses(shelf.connection)) == ["app"]
+
+
+# queues
+
+
+def test_a_queue_is_as_old_as_its_oldest_callback_that_waits(shelf):
+    assert read_queues(shelf.connection) == {}
+    for number in (1, 2, 3):
+        episode = shelf.episode(number, key=str(number))
+        event = shelf.event(episode + 1, episode, received_at=START + timedelta(minutes=number))
+        shelf.delivery(episode + 2, event, state=SENT if number == 1 else WAITING)
+    shelf.delivery(episode + 3, event, channel="dba")
+    assert read_queues(shelf.connection) == {
+        "ops": Queue(waiting=2, oldest=START + timedelta(minutes=2)),
+        "dba": Queue(waiting=1, oldest=START + timedelta(minutes=3)),
+    }
+
+
+def test_what_a_person_put_back_waits_since_then(shelf):
+    put_back = {"replayed_at": milliseconds(START + timedelta(hours=5))}
+    episode = shelf.episode(1)
+    event = shelf.event(episode + 1, episode)
+    shelf.delivery(episode + 2, event, columns=put_back)
+    assert read_queues(shelf.connection) == {"ops": Queue(waiting=1, oldest=START + timedelta(hours=5))}
+    later = shelf.event(episode + 10, episode, received_at=START + timedelta(hours=1))
+    shelf.delivery(episode + 11, later)
+    assert read_queues(shelf.connection) == {"ops": Queue(waiting=2, oldest=START + timedelta(hours=1))}

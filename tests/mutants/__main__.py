@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterable
@@ -45,10 +46,17 @@ def _tried(part: Part, workers: int, began: float) -> tuple[int, list[Survivor]]
         print(f"{(time.monotonic() - began) / 60:5.1f} min  {name}: {how_far}", flush=True)
 
     tell("made and shown to mypy first")
+    before = _processor_minutes()
     run_part(part, workers, tell)
     total, living = tally(COPY, part.files)
-    tell(f"{total} mutants, {len(living)} live")
+    tell(f"{total} mutants, {len(living)} live, {_processor_minutes() - before:.1f} min of processor time")
     return total, living
+
+
+def _processor_minutes() -> float:
+    """Give the time that all that was started and is over has worked."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) / 60
 
 
 def _print_needless(known: Iterable[Mutant], files: set[str], living: Iterable[Survivor]) -> None:

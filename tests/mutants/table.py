@@ -47,8 +47,7 @@ PARTS = (
     Part(modules=("storm",), tests=("storm_looks", "storm")),
     Part(modules=("posting",), tests=("posting",)),
     Part(modules=("delivery",), tests=("worker",)),
-    Part(modules=("store/handing",), tests=("handing", "delivery_handing", "delivery_fallbacks")),
-    Part(
-        modules=("store/lower", "store/digests"), tests=("store_lower", "storm", "delivery_restart", "delivery_probing")
-    ),
+    Part(modules=("store/handing",), tests=("handing", "store_handing")),
+    Part(modules=("store/lower",), tests=("store_lower",)),
+    Part(modules=("store/digests",), tests=("store_digests",)),
 )

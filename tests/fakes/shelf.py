@@ -1,0 +1,93 @@
+"""A database in memory, with its tables and nothing else: what the store's statements do, without writer and workers."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from sqlalchemy import create_engine, insert, text
+
+from bridge.alarm import State
+from bridge.episode import Episode, Event, Given, Phase
+from bridge.message import Delivery, DeliveryState, Step
+from bridge.store import rows
+from bridge.store.prepared import Writes
+from bridge.store.schema import deliveries, episodes, metadata
+from bridge.store.statements import add_event
+from tests.fakes.virtual import START
+
+FAR = 2000  # ids between what is made at one time and at another
+
+
+class Ids:
+    """Numbers, one after the other, far above all that a test gives."""
+
+    def __init__(self) -> None:
+        self.last = 1_000_000
+
+    def next(self) -> int:
+        self.last += 1
+        return self.last
+
+
+class Shelf:
+    """The tables, and short ways to put something into them and to look at it."""
+
+    def __init__(self) -> None:
+        self._engine = create_engine("sqlite://")
+        metadata.create_all(self._engine)
+        self.connection = self._engine.connect()
+        self.writes = Writes(self._engine.dialect)
+        self.ids: Any = Ids()
+        self._made: dict[int, Event] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self._engine.dispose()
+
+    def episode(self, number: int, *given: Given, key: str = "a", phase: Phase = Phase.OPEN, **more: Any) -> int:
+        """Put an episode there, with the channels that have it; columns by which it is found are keywords as well."""
+        search = {name: more.pop(name, "") for name in ("policy_id", "policy_name", "subject", "object_id")}
+        episode = Episode(
+            id=number * FAR,
+            number=number,
+            key=key,
+            phase=phase,
+            started_at=START,
+            heard_at=START,
+            counted_at=START,
+            given={one.channel: one for one in given},
+            **more,
+        )
+        self.connection.execute(insert(episodes), {**rows.episode_row(episode), **search})
+        return episode.id
+
+    def event(self, event_id: int, episode_id: int, state: State = State.TRIGGERED, **more: Any) -> Event:
+        """Put an event there."""
+        given = {"created_at": START, "received_at": START, "occurred_at": START, "callback_id": 0, "number": 0, **more}
+        event = Event(id=event_id, state=state, episode_id=episode_id, key="", **given)
+        self.connection.execute(add_event, rows.event_row(event))
+        self._made[event_id] = event
+        return event
+
+    def delivery(
+        self,
+        number: int,
+        event: Event,
+        *,
+        channel: str = "ops",
+        state: DeliveryState = DeliveryState.WAITING,
+        step: Step = Step.POST,
+        columns: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Delivery:
+        """Put a delivery there; `columns` are those that begin empty."""
+        delivery = Delivery(
+            id=number, channel=channel, step=step, event=event, state=state, **{"due_at": START, **more}
+        )
+        self.connection.execute(insert(deliveries), {**rows.delivery_row(delivery), **(columns or {})})
+        return delivery
+
+    def rows(self, query: str) -> list[Any]:
+        return [tuple(row) for row in self.connection.execute(text(query))]
