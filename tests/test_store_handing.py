@@ -27,11 +27,11 @@ def shelf():
         yield made
 
 
-def moved(shelf, number, event, **more):
+def moved(shelf, number, event, *, also=(), **more):
     """Give a delivery of `ops` that was just written as handed to `dba`, and let that take it over."""
     note = "handed to dba: ops is broken: 401"
     delivery = shelf.delivery(number, event, state=MOVED, note=note, route="cvm", **more)
-    result = replace(ended(delivery, MOVED, note, now=LATER), handed_to="dba", because="401")
+    result = replace(ended(delivery, MOVED, note, now=LATER), handed_to="dba", because="401", also=also)
     return hand_over(shelf.connection, result, shelf.ids)
 
 
@@ -42,7 +42,7 @@ def who_has_it(shelf):
 def test_a_fallback_gets_a_new_message_of_its_own_that_says_in_whose_place_and_why(shelf):
     event = shelf.event(FAR + 1, shelf.episode(1, OPS))
     handed = moved(shelf, FAR + 2, event, step=Step.UPDATE, plain=True, attempts=3)
-    assert handed == Handed(to="dba")
+    assert handed == [Handed(to="dba")]
     columns = "channel, event_id, route, step, plain, state, attempts, due_at, note, instead_of"
     assert shelf.rows(f"SELECT {columns} FROM deliveries WHERE id = 1000001") == [
         (
@@ -70,14 +70,14 @@ def test_a_fallback_of_a_fallback_says_in_whose_place_the_first_stood(shelf):
 
 
 def test_what_is_of_no_episode_is_handed_over_as_well(shelf):
-    assert moved(shelf, FAR + 2, shelf.event(FAR + 1, 0, State.UNRECOGNISED)) == Handed(to="dba")
+    assert moved(shelf, FAR + 2, shelf.event(FAR + 1, 0, State.UNRECOGNISED)) == [Handed(to="dba")]
     assert [row[0] for row in shelf.rows(MOVED_ROW)] == ["dba"]
 
 
 def test_a_fallback_that_is_told_anyway_has_the_alarm_and_gets_nothing_more(shelf):
     event = shelf.event(FAR + 1, shelf.episode(1, OPS))
     shelf.delivery(FAR + 3, event, channel="dba", state=SENT)
-    assert moved(shelf, FAR + 2, event) == Handed()
+    assert moved(shelf, FAR + 2, event) == [Handed()]
     assert shelf.rows(MOVED_ROW) == []
     assert who_has_it(shelf) == '[["dba","cvm",null,"ops"]]'
 
@@ -93,7 +93,7 @@ def test_what_came_round_stays_where_it_is_and_says_so(shelf):
     event = shelf.event(FAR + 1, shelf.episode(1, OPS))
     shelf.delivery(FAR + 2, event, state=MOVED, note="handed to dba: ops is broken: 401")
     shelf.delivery(3 * FAR, event, channel="dba", state=MOVED, note="handed to ops: dba is broken: 503")
-    assert moved(shelf, 5 * FAR, event) == Handed(back="ops")
+    assert moved(shelf, 5 * FAR, event) == [Handed(back="ops")]
     assert shelf.rows("SELECT id, state, note FROM deliveries WHERE state = 'waiting'") == [
         (5 * FAR, "waiting", "dba handed it on, and nobody took it: ops is broken: 401")
     ]
@@ -103,7 +103,7 @@ def test_what_came_round_stays_where_it_is_and_says_so(shelf):
 def test_of_other_events_nothing_is_known_here(shelf):
     episode = shelf.episode(1, OPS)
     shelf.delivery(FAR + 2, shelf.event(FAR + 1, episode), channel="dba", state=SENT)
-    assert moved(shelf, 3 * FAR, shelf.event(3 * FAR - 1, episode, REPEAT)) == Handed(to="dba")
+    assert moved(shelf, 3 * FAR, shelf.event(3 * FAR - 1, episode, REPEAT)) == [Handed(to="dba")]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_is_older_than_news_that_the_fallback_has_is_not_told_there(shelf, 
     episode = shelf.episode(1, OPS)
     event, later = shelf.event(FAR + 1, episode, told), shelf.event(3 * FAR, episode, newer)
     shelf.delivery(3 * FAR + 1, later, channel="dba", state=state)
-    assert moved(shelf, FAR + 2, event) == (Handed() if is_newer else Handed(to="dba"))
+    assert moved(shelf, FAR + 2, event) == [Handed() if is_newer else Handed(to="dba")]
     if is_newer:
         assert shelf.rows(f"SELECT state, note FROM deliveries WHERE id = {FAR + 2}") == [
             ("superseded", f"dba has newer news of it already: delivery {3 * FAR + 1}")
@@ -138,7 +138,7 @@ def test_what_is_older_than_news_that_the_fallback_has_is_not_told_there(shelf, 
 def test_only_a_later_episode_of_the_same_alarm_in_the_same_channel_is_newer_news(shelf, key, channel, place, is_newer):
     episode, other = shelf.episode(2, OPS), shelf.episode(place, key=key)
     shelf.delivery(other + 2, shelf.event(other + 1, other), channel=channel, state=SENT)
-    assert moved(shelf, episode + 2, shelf.event(episode + 1, episode)) == (Handed() if is_newer else Handed(to="dba"))
+    assert moved(shelf, episode + 2, shelf.event(episode + 1, episode)) == [Handed() if is_newer else Handed(to="dba")]
 
 
 def over(shelf, told=TRIGGERED, phase=Phase.RECOVERED):
@@ -149,7 +149,7 @@ def over(shelf, told=TRIGGERED, phase=Phase.RECOVERED):
 
 def test_news_of_an_alarm_that_is_over_is_handed_over_with_its_end(shelf):
     event, _ = over(shelf)
-    assert moved(shelf, FAR + 2, event) == Handed(to="dba")
+    assert moved(shelf, FAR + 2, event) == [Handed(to="dba")]
     note = "instead of ops, which is broken: 401"
     assert shelf.rows(MOVED_ROW) == [
         ("dba", FAR + 1, "waiting", note),
@@ -182,8 +182,45 @@ def test_an_end_is_handed_over_without_another(shelf):
     assert [row[1] for row in shelf.rows(MOVED_ROW)] == [FAR + 1]
 
 
-def test_an_end_that_waits_here_comes_by_itself(shelf):
+def test_an_end_that_waits_here_goes_along(shelf):
+    event, end = over(shelf)
+    waiting = shelf.delivery(5 * FAR + 1, end)
+    known = ended(waiting, MOVED, "", now=LATER)
+    assert moved(shelf, FAR + 2, event, also=(known,)) == [Handed(to="dba"), Handed(to="dba")]
+    note = "instead of ops, which is broken: 401"
+    assert shelf.rows(MOVED_ROW) == [("dba", FAR + 1, "waiting", note), ("dba", 5 * FAR, "waiting", note)]
+    assert shelf.rows(f"SELECT state, note FROM deliveries WHERE id = {waiting.id}") == [
+        ("moved", "handed to dba: ops is broken: 401")
+    ]
+
+
+def test_a_channel_of_which_more_went_along_than_it_knew_reads_again(shelf):
     event, end = over(shelf)
     shelf.delivery(5 * FAR + 1, end)
-    moved(shelf, FAR + 2, event)
+    assert moved(shelf, FAR + 2, event) == [Handed(to="dba"), Handed(to="dba"), Handed(back="ops")]
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        {"channel": "far"},
+        {"state": DeliveryState.BEGUN},
+        {"state": SENT},
+        {"step": Step.REST},
+        {"note": "dba handed it on, and nobody took it: ops is broken: 401"},
+    ],
+    ids=["another channel's", "begun", "told", "the rest of a message", "what came round"],
+)
+def test_this_does_not_go_along(of, shelf):
+    episode = shelf.episode(1, OPS)
+    event, later = shelf.event(FAR + 1, episode), shelf.event(5 * FAR, episode, REPEAT)
+    shelf.delivery(5 * FAR + 1, later, **of)
+    assert moved(shelf, FAR + 2, event) == [Handed(to="dba")]
     assert [row[1] for row in shelf.rows(MOVED_ROW)] == [FAR + 1]
+
+
+def test_neither_what_is_older_nor_what_is_of_another_episode_goes_along(shelf):
+    episode, other = shelf.episode(1, OPS), shelf.episode(3)
+    shelf.delivery(FAR + 2, shelf.event(FAR + 1, episode, REPEAT))
+    shelf.delivery(3 * FAR + 2, shelf.event(3 * FAR + 1, other, REPEAT))
+    assert moved(shelf, 2 * FAR + 1, shelf.event(2 * FAR, episode, REPEAT)) == [Handed(to="dba")]

@@ -409,6 +409,15 @@ async def test_a_broken_channel_with_a_fallback_hands_over_all_that_waits_at_onc
 
 
 @virtual
+async def test_what_waits_behind_another_of_its_alarm_is_handed_over_with_it(clock):
+    async with Desk(clock, Scripted(clock), state=BROKEN_STATE, fallback="dba", **MACHINE) as desk:
+        desk.memory.add(of(1, key="1", episode_id=1), of(2, key="1", episode_id=1))
+        await desk.runs()
+        (result,) = desk.memory.results
+        assert [one.delivery.id for one in (result, *result.also)] == [1, 2]
+
+
+@virtual
 async def test_dead_letters_wait_again_when_the_channel_turns_out_to_be_broken(clock):
     channel = Scripted(clock, lambda _: a_verdict(Answer.REJECTED, breaks_after=3))
     async with Desk(clock, channel) as desk:
