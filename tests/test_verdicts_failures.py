@@ -152,10 +152,10 @@ async def test_a_refused_connection_is_tried_again(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_name_that_cannot_be_resolved_is_tried_again(kind, monkeypatch):
-    async def resolve(*_args, **_more):
+    def resolve(*_args, **_more):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     verdict = await verdict_of(kind, "http://chat.example/x")
     assert (verdict.answer, verdict.said) == (RETRY, "the name chat.example cannot be resolved")
 

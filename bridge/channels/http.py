@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator
 from yarl import URL
 
 from bridge import __version__
+from bridge.channels.names import resolver
 from bridge.settings import ChannelSettings, Secret, is_off
 
 USER_AGENT = f"alarm-bridge/{__version__}"
@@ -86,6 +87,7 @@ def open_session(settings: HttpSettings, *, environ: Mapping[str, str]) -> aioht
         limit=CONNECTIONS,
         ssl=trust(settings.ca_file) if settings.ca_file else True,
         force_close=not settings.keep_alive,
+        resolver=resolver(),
     )
     return aiohttp.ClientSession(
         connector=connector,
