@@ -29,12 +29,12 @@ default_channels: [here]
 """
 
 
-async def tried(tmp_path, *arguments, language="en", channel="#ops", **urls):
+async def tried(tmp_path, *arguments, language="en", channel="#ops", more="", **urls):
     """Run the command; give exit code, standard output and standard error."""
     nowhere = f"http://127.0.0.1:{free_port()}/"
     given = {"url": nowhere, "token": TOKEN, "api": nowhere, "hook": nowhere, **urls}
     file = tmp_path / "config.yaml"
-    file.write_text(CONFIG.format(language=language, channel=channel, **given))
+    file.write_text(CONFIG.format(language=language, channel=channel, **given) + more)
     command = ["test-channel", "-c", str(file), *arguments]
     result = await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
     return result.exit_code, result.stdout, result.stderr
@@ -81,6 +81,93 @@ async def test_what_cannot_be_checked_for_want_of_a_scope_is_said(tmp_path, scop
         slack.scopes = scopes
         code, out, _ = await tried(tmp_path, "ops", api=slack.api_url, channel=OPS)
         assert (code, out.splitlines()[3]) == (0, f"  {said}")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "said"),
+    [
+        (["chat:write", "channels:read"], "the bot is not in #ops: /invite it there"),
+        (
+            ["chat:write", "channels:read", "chat:write.public"],
+            "the bot is not in #ops, and may post there all the same (chat:write.public)",
+        ),
+    ],
+    ids=["uninvited", "welcome everywhere"],
+)
+async def test_a_bot_that_is_not_in_the_channel_is_told_what_to_do_unless_it_may_post_everywhere(
+    tmp_path, scopes, said
+):
+    async with serve_slack() as slack:
+        slack.scopes, slack.channels[OPS].is_member = scopes, False
+        code, out, err = await tried(tmp_path, "ops", api=slack.api_url, channel=OPS)
+        assert out.splitlines()[3] == f"  {said}"
+        assert (code, err.splitlines()) == (
+            1,
+            [
+                "  not taken: 200 not_in_channel",
+                "  check the channel's name or id in the config, and /invite the bot into it",
+            ],
+        )  # the fake knows no chat:write.public
+
+
+@pytest.mark.parametrize(
+    ("scopes", "lines"),
+    [
+        (
+            ["chat:write"],
+            [
+                "  chat:write.customize is missing, which `username` and `icon_emoji` of the template needs: add it and install the app again"
+            ],
+        ),
+        (["chat:write", "chat:write.customize"], []),
+    ],
+)
+async def test_a_scope_that_the_template_of_ones_own_needs_is_checked(tmp_path, scopes, lines):
+    folder = tmp_path / "templates" / "slack"
+    folder.mkdir(parents=True)
+    template = '{"text": "{{ alarm.subject }}", "username": "Ops", "icon_emoji": ":bell:"}'
+    folder.joinpath("triggered.slack.json.j2").write_text(template)
+    async with serve_slack() as slack:
+        slack.scopes = scopes
+        code, out, _ = await tried(tmp_path, "ops", api=slack.api_url, more="templates: templates")
+        assert code == 0
+        assert [line for line in out.splitlines() if "customize" in line] == lines
+        assert slack.calls[1].arguments["username"] == "Ops"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", ["changed", "answered in its thread"]),
+        ("routes: [{match: {}, channels: [here], on_recovered: [broadcast]}]", ["changed", "answered in its thread"]),
+        (
+            "routes: [{match: {}, channels: [ops], on_recovered: [broadcast]}]",
+            ["changed", "answered in its thread", "answered for all to see"],
+        ),
+    ],
+    ids=["of the channel", "of a route to another", "of a route to it"],
+)
+async def test_what_the_settings_do_with_an_alarms_message_is_tried(tmp_path, more, said):
+    async with serve_slack(paced=False) as slack:
+        code, out, err = await tried(tmp_path, "ops", api=slack.api_url, more=more)
+        done = [line.strip().partition(":")[0] for line in out.splitlines() if line.endswith("the answer was: 200 ok")]
+        assert (code, err, done) == (0, "", ["taken", *said])
+        assert [message.broadcast for message in slack.messages[1:]] == [text.endswith("see") for text in said[1:]]
+
+
+@pytest.mark.parametrize(
+    ("state", "begins"),
+    [
+        ("triggered", "🔴 Triggered"), ("repeat", "🔥 Still firing"), ("escalated", "⏫ Escalated"),
+        ("recovered", "✅ Recovered"), ("expired", "⌛ Expired"), ("closed", "☑️ Closed"), ("replaced", "➡️ Replaced"),
+    ],
+)  # fmt: skip
+async def test_the_message_is_of_the_state_asked_for_and_marked_as_a_test(tmp_path, state, begins):
+    async with serve_slack() as slack:
+        code, _, _ = await tried(tmp_path, "ops", "--state", state, api=slack.api_url)
+        assert code == 0
+        assert slack.top_level[0].text.startswith(f"{begins} · ")
+        assert "TEST, no alarm" in slack.top_level[0].text
 
 
 @pytest.mark.parametrize(

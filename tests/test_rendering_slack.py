@@ -292,6 +292,31 @@ def test_what_no_more_blocks_and_fields_have_room_for_is_told_whole_in_the_threa
     assert text.split("\n") == ["field 10", "field 11", *(f"line {number} {id_}" for number in range(48, 52))]
 
 
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ("`" + "x" * 4000 + "` and more", "x…`"),
+        ("```\n" + "x " * 2000 + "\n```", "x…```"),
+        ("`a` " + "`b` " * 1000, "`b`…"),
+        ("`{{ alarm.policy_name }}` " * 400, "…`"),
+        ("{{ alarm.policy_name }}" * 400, "ba…"),
+    ],
+    ids=["a span", "a fence", "between spans", "values in spans", "backticks of values alone"],
+)
+def test_a_code_span_of_the_template_is_closed_where_its_text_is_cut(said, ends, tmp_path):
+    telling = with_alarm(telling_of(kind="slack"), policy_name="a`b" * 4 + "`")
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": said}}
+
+    text = rendered(tmp_path, json.dumps({"text": "t", "blocks": [block]}), telling).payload["blocks"][0]["text"][
+        "text"
+    ]
+
+    assert text.endswith(ends), text[-20:]
+    assert units(text) <= 3000
+    own = text.replace(f"{JOINER}`{JOINER}", "")
+    assert own.count("`") % 2 == 0
+
+
 def test_mrkdwn_alone_is_shortened_to_what_an_update_takes(tmp_path):
     telling = with_alarm(telling_of(kind="slack_webhook"), policy_name="&𝄞" * 4000)
 

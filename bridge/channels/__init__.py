@@ -7,6 +7,7 @@ from bridge.channels import slack, slack_identity, slack_webhook, terminal, webh
 from bridge.channels.http import HttpSettings, open_session
 from bridge.channels.kind import Channel, Finding, Introduction, Kind, Linked, Searched, Tools
 from bridge.channels.mark import mark_of, name_of
+from bridge.message import Message
 
 KINDS: dict[str, Kind] = {
     "terminal": terminal.KIND,
@@ -15,7 +16,9 @@ KINDS: dict[str, Kind] = {
     "slack": slack.KIND,
 }
 
-INTRODUCTIONS: Mapping[str, Callable[[Any, Tools], Awaitable[Introduction]]] = {"slack": slack_identity.introduce}
+INTRODUCTIONS: Mapping[str, Callable[[Any, Tools, Message], Awaitable[Introduction]]] = {
+    "slack": slack_identity.introduce
+}
 
 __all__ = [
     "INTRODUCTIONS",

@@ -10,20 +10,27 @@ from bridge.channels.kind import Introduction, Tools
 from bridge.channels.line import Line
 from bridge.channels.slack import SlackSettings, open_client
 from bridge.channels.slack_search import UNREADABLE
+from bridge.message import Message
 
 NEEDED = "chat:write"
+TO_DISGUISE, DISGUISE = "chat:write.customize", ("username", "icon_emoji", "icon_url")  # of a template
+UNINVITED = "chat:write.public"
 TO_LOOK = {"C": "channels:read", "G": "groups:read"}  # by the first letter of a conversation's id
 TO_FIND = frozenset({"channels:history", "groups:history"})  # in public channels, in private ones
 
 
-async def introduce(settings: SlackSettings, tools: Tools) -> Introduction:
-    """Ask Slack who the token's bot is, and whether it is in the channel, as far as its scopes allow."""
+async def introduce(settings: SlackSettings, tools: Tools, message: Message) -> Introduction:
+    """Ask Slack who the token's bot is, and whether it is in the channel, as far as its scopes allow.
+
+    `message` is to be posted there: it may need a scope of its own.
+    """
     line = Line(settings, tools)
     try:
         client = open_client(settings, line)
         answer = await client.api_call("auth.test")
         scopes = _scopes(answer.headers)
         lines = [_who(answer.data if isinstance(answer.data, Mapping) else {}), _may_write(scopes)]
+        lines += [_may_disguise(scopes, message.payload or {})]
         lines += [await _membership(client, settings.channel, scopes), _may_find(scopes)]
         return Introduction(lines=tuple(line.clean(text) for text in lines if text))
     except SlackApiError as error:
@@ -61,6 +68,14 @@ def _may_write(scopes: frozenset[str] | None) -> str:
     return f"scopes: {NEEDED} is there"
 
 
+def _may_disguise(scopes: frozenset[str] | None, payload: Mapping[str, Any]) -> str:
+    """Say what a template's own name and icon need, where it has any."""
+    wanted = " and ".join(f"`{name}`" for name in DISGUISE if payload.get(name))
+    if scopes is None or not wanted or TO_DISGUISE in scopes:
+        return ""
+    return f"{TO_DISGUISE} is missing, which {wanted} of the template needs: add it and install the app again"
+
+
 def _may_find(scopes: frozenset[str] | None) -> str:
     """Say what becomes of a message whose answer is lost."""
     if scopes is None:
@@ -85,5 +100,13 @@ async def _membership(client: Any, channel: str, scopes: frozenset[str] | None) 
     found = answer.data.get("channel") if isinstance(answer.data, Mapping) else None
     if not isinstance(found, Mapping):
         return f"{unchecked}: Slack does not say"
+    return _seat(found, channel, scopes or frozenset())
+
+
+def _seat(found: Mapping[str, Any], channel: str, scopes: frozenset[str]) -> str:
     name = found.get("name") or channel
-    return f"the bot is in #{name}" if found.get("is_member") else f"the bot is not in #{name}: /invite it there"
+    if found.get("is_member"):
+        return f"the bot is in #{name}"
+    if UNINVITED in scopes and not found.get("is_private"):
+        return f"the bot is not in #{name}, and may post there all the same ({UNINVITED})"
+    return f"the bot is not in #{name}: /invite it there"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
@@ -26,6 +27,7 @@ from bridge.config import Config
 from bridge.configuration.problems import did_you_mean
 from bridge.message import Answer, Call, Message, Step, Verdict
 from bridge.rendering import Renderer, RouteView, Telling
+from bridge.routing import Route
 from bridge.settings import ChannelSettings
 
 SAMPLE = "capture-2021-cvm-memory-triggered"
@@ -74,8 +76,8 @@ def try_channel(
 ) -> None:
     """Post one real message, marked as a test, and print the platform's own answer.
 
-    It is changed and answered, too, where the channel's settings do so with an
-    alarm's. It mentions nobody and is not stored. Ends with 0 where it was taken, else
+    It is changed and answered, too, where the settings of the channel or of a route to
+    it do so with an alarm's. It mentions nobody and is not stored. Ends with 0 where it was taken, else
     with 1 and what to do next.
     """
     settings = load_config(config).config
@@ -86,7 +88,7 @@ def try_channel(
     now = datetime.now(UTC)
     message, hearing = _message(settings, name, channel, state, now)
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # leaves the thread's own loop alone
-        tried = runner.run(_try(name, channel, _call(message, hearing, now)))
+        tried = runner.run(_try(name, channel, _call(message, hearing, now), settings.routes.all))
     _say(name, channel, state, message, tried)
 
 
@@ -139,7 +141,7 @@ def _call(message: Message, hearing: Hearing, now: datetime) -> Call:
     )
 
 
-async def _try(name: str, settings: ChannelSettings, call: Call) -> Tried:
+async def _try(name: str, settings: ChannelSettings, call: Call, routes: Iterable[Route] = ()) -> Tried:
     """Ask who posts, where the platform tells that, and post."""
     tools = Tools(
         session=partial(open_session, environ=os.environ),
@@ -148,7 +150,7 @@ async def _try(name: str, settings: ChannelSettings, call: Call) -> Tried:
         environ=os.environ,
     )
     introduce = INTRODUCTIONS.get(settings.type)
-    introduction = await introduce(settings, tools) if introduce else None
+    introduction = await introduce(settings, tools, call.message) if introduce else None
     if introduction is not None and introduction.problem:
         return Tried(introduction=introduction)
     channel = KINDS[settings.type].open(name, settings, tools)
@@ -156,7 +158,7 @@ async def _try(name: str, settings: ChannelSettings, call: Call) -> Tried:
         verdict = await channel.post(call)
         after = [
             (step, await channel.post(replace(call, step=step, receipt=verdict.receipt)))
-            for step in _steps_after(settings)
+            for step in _steps_after(name, settings, routes)
             if verdict.receipt
         ]
         return Tried(introduction=introduction, verdict=verdict, after=tuple(after))
@@ -164,10 +166,13 @@ async def _try(name: str, settings: ChannelSettings, call: Call) -> Tried:
         await channel.close()
 
 
-def _steps_after(settings: ChannelSettings) -> list[Step]:
-    """Give the steps that the channel's settings make on a message that stands there."""
-    wanted = {*settings.on_repeat, *settings.on_recovered} & KINDS[settings.type].steps
-    return [step for step in DONE if step in wanted]
+def _steps_after(name: str, settings: ChannelSettings, routes: Iterable[Route]) -> list[Step]:
+    """Give the steps that the settings of the channel and of its routes make on a message that stands there."""
+    wanted: set[Step] = {*settings.on_repeat, *settings.on_recovered}
+    for route in routes:
+        if name in route.channels:
+            wanted |= {*(route.on_repeat or ()), *(route.on_recovered or ())}
+    return [step for step in DONE if step in wanted & KINDS[settings.type].steps]
 
 
 def _say(name: str, settings: ChannelSettings, state: State, message: Message, tried: Tried) -> None:

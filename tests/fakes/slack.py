@@ -184,8 +184,8 @@ class FakeSlack:
             case "conversations.info":
                 if "channels:read" not in self.scopes:
                     raise RefusedError("missing_scope")
-                found = self._channel(arguments.get("channel"), by_name=False)
-                return {"channel": {"id": found.id, "name": found.name, "is_member": True}}
+                found = self.channels[str(arguments.get("channel"))]
+                return {"channel": {"id": found.id, "name": found.name, "is_member": found.is_member}}
             case _:
                 return self._read(method, arguments)
 

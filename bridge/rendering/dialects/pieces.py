@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bridge.rendering.draft import TOKEN, Draft
 
 CUT = "…"
+FENCE = "```"
 LEAST = 12  # units that a shortened value keeps; below that the end of the text goes instead
 
 
@@ -105,16 +106,26 @@ def beginning(piece: Piece, room: int, measure: Callable[[str], int]) -> str:
 
 
 def _kept(parts: list[Piece], limit: int, measure: Callable[[str], int]) -> str:
-    """Keep pieces from the beginning while they have room."""
+    """Keep pieces from the beginning while they have room; a code span that the template opened is closed."""
     if sum(measure(piece.written) for piece in parts) <= limit:
         return "".join(piece.written for piece in parts)
     taken: list[str] = []
-    room = limit - len(CUT)
+    own = ""  # of what is kept, the template's words
+    room = limit - len(CUT) - (len(FENCE) if any("`" in piece.text for piece in parts if not piece.is_value) else 0)
     for piece in parts:
         size = measure(piece.written)
-        if size > room:
-            taken.append("" if piece.is_whole else piece.write(beginning(piece, room, measure)))
+        last = size > room
+        kept = ("" if piece.is_whole else beginning(piece, room, measure)) if last else piece.text
+        taken.append(piece.write(kept))
+        own += "" if piece.is_value else kept
+        if last:
             break
-        taken.append(piece.written)
         room -= size
-    return "".join(taken).rstrip() + CUT
+    return "".join(taken).rstrip() + CUT + _closing(own)
+
+
+def _closing(own: str) -> str:
+    """Give what ends the code span that a text leaves open."""
+    if own.count(FENCE) % 2:
+        return FENCE
+    return "`" if own.count("`") % 2 else ""
