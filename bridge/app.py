@@ -100,10 +100,10 @@ async def bridge(
         tasks["requests"] = _run(stack, attend(writer, lambda: parts.intake, clock))
         tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, parts.crew.workers, troubles, clock))
         tasks["troubles"] = _run(stack, troubles.run())
-        heartbeat = Heartbeat(
+        parts.heartbeat = Heartbeat(
             lambda: parts.config.heartbeat, lambda: wrong(writer, parts.crew.workers, clock), tools, clock
         )
-        tasks["heartbeat"] = _run(stack, heartbeat.run())
+        tasks["heartbeat"] = _run(stack, parts.heartbeat.run())
         parts.callbacks = CallbackListener(
             config.server, record=writer.record, trouble=lambda: writer.trouble, clock=clock, metrics=parts.metrics
         )

@@ -6,6 +6,7 @@ bridge that hangs, cannot write or is gone is noticed, which it cannot say itsel
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Protocol
 
@@ -23,7 +24,6 @@ from bridge.store import StoreError, Writer
 from bridge.store.facts import write_fact
 
 SHORTEST = timedelta(seconds=1)
-LOOK_SECONDS = 60.0  # at settings that ask for nothing: they may be read again
 STORE_SECONDS = 10.0  # for a write to reach the disk
 OK = range(200, 300)
 
@@ -88,22 +88,32 @@ class Heartbeat:
         self._wrong = wrong
         self._tools = tools
         self._clock = clock
+        self._renewed = asyncio.Event()
         self._line: tuple[Called, Line] | None = None
         self._said = ""  # why the last one was not sent
+
+    def renew(self) -> None:
+        """Go by other settings at once: whoever waits for an hourly call must not wait an hour for one a minute."""
+        self._renewed.set()
 
     async def run(self) -> None:
         """Beat until cancelled."""
         try:
             while True:
                 settings = self._settings()
-                if settings.url is None:
-                    await self._clock.sleep(min(LOOK_SECONDS, settings.every.total_seconds()))
-                    continue
-                self._say(await self._beat(settings))
-                await self._clock.sleep(settings.every.total_seconds())
+                if settings.url is not None:
+                    self._say(await self._beat(settings))
+                await self._rest(settings.every.total_seconds() if settings.url is not None else None)
         finally:
             if self._line is not None:
                 await self._line[1].close()
+
+    async def _rest(self, seconds: float | None) -> None:
+        """Wait so long, or until the settings are other ones; None: for these alone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._renewed.wait()
+        self._renewed.clear()
 
     async def _beat(self, settings: HeartbeatSettings) -> str:
         """Call once; say why it was not done or not taken, without the address."""

@@ -16,6 +16,7 @@ from bridge.clock import Clock
 from bridge.composing import ByRoute, channel_view, composer
 from bridge.config import Config
 from bridge.crew import Crew
+from bridge.heartbeat import Heartbeat
 from bridge.intake import Intake
 from bridge.message import Step
 from bridge.metrics import Metrics
@@ -67,6 +68,7 @@ class Parts:
     clock: Clock
     visitors: Credentials  # of the console
     callbacks: CallbackListener | None = None  # None: not yet
+    heartbeat: Heartbeat | None = None
     budgets: Budgets = field(default_factory=Budgets)
     failing: defaultdict[str, set[State]] = field(default_factory=lambda: defaultdict(set))  # templates, by channel
 
@@ -79,6 +81,7 @@ class Parts:
         """Put a config in force, all of it at once."""
         config = prepared.config
         intake, posts = intake_of(config, self.clock), self._posts(prepared)
+        beats_otherwise = config.heartbeat != self.config.heartbeat
         self.config, self.intake = config, intake
         self.metrics.know(config.channels)
         self.crew.assign(posts, prepared.states)
@@ -86,6 +89,8 @@ class Parts:
         self.visitors.change(config.console.auth)
         if self.callbacks is not None:
             self.callbacks.renew(config.server)
+        if self.heartbeat is not None and beats_otherwise:
+            self.heartbeat.renew()
 
     def _posts(self, prepared: Prepared) -> dict[str, Post]:
         """Say what the workers must know of their channels; one whose settings did not change stays open as it is."""

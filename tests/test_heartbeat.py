@@ -23,7 +23,7 @@ KEY = "/ping/0123456789abcdef-made-up"
 
 
 @asynccontextmanager
-async def beating(folder, clock, settings, *, environ=None, change=None):
+async def beating(folder, clock, settings, *, environ=None, change=None, heart=None):
     """A bridge whose heart beats by what `settings` gives."""
     change = change or scripted(clock, {"here": Scripted(clock)})
     async with a_spine(folder, CONFIG, clock, change=change) as spine:
@@ -33,6 +33,8 @@ async def beating(folder, clock, settings, *, environ=None, change=None):
             tools_of(environ or {}, io.StringIO(), clock),
             clock,
         )
+        if heart is not None:
+            heart.append(heartbeat)
         task = asyncio.create_task(heartbeat.run())
         try:
             yield spine
@@ -59,18 +61,25 @@ async def test_the_address_is_called_at_once_and_then_as_often_as_was_asked(tmp_
 @virtual
 async def test_an_empty_address_calls_nobody_and_a_new_one_is_called_when_it_is_given(tmp_path, clock):
     now = [calling("")()]
+    heart: list[Heartbeat] = []
     async with (
         serve_endpoint() as endpoint,
         serve_endpoint() as other,
-        beating(tmp_path, clock, lambda: now[0]) as spine,
+        beating(tmp_path, clock, lambda: now[0], heart=heart) as spine,
     ):
         await clock.sleep(300)
         assert spine.rows("SELECT * FROM facts WHERE name = 'heartbeat'") == []
         now[0] = calling(endpoint.url())()
-        await clock.sleep(61)
-        now[0] = calling(other.url())()
-        await clock.sleep(61)
+        heart[0].renew()
+        await clock.sleep(1)
+        now[0] = calling(other.url(), "1h")()
+        heart[0].renew()
+        await clock.sleep(1)
         assert (len(endpoint.received), len(other.received)) == (1, 1)
+        now[0] = calling(other.url())()
+        heart[0].renew()
+        await clock.sleep(121)
+        assert len(other.received) == 4  # an hour's wait is over with the settings that asked for it
 
 
 @virtual

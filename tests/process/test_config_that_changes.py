@@ -108,6 +108,15 @@ async def envelopes(endpoint, number):
     return [request.json() for request in endpoint.received]
 
 
+async def test_a_heartbeat_that_is_turned_on_is_called_at_once(runner):
+    async with serve_endpoint() as endpoint, serve_endpoint() as watcher:
+        content = config({"tickets": hook(endpoint)})
+        bridge = await runner.serve(content)
+        write_config(runner.place, content | {"heartbeat": {"url": watcher.url(), "every": "1h"}})
+        assert await reloaded(bridge) == ["heartbeat changed"]
+        await until(lambda: len(watcher.received) == 1, "the address is called")
+
+
 async def test_on_sighup_everything_is_read_again_at_once_and_said(runner):
     async with serve_endpoint() as endpoint:
         bridge = await runner.serve(config({"tickets": hook(endpoint)}))
