@@ -11,7 +11,7 @@ from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from bridge import __version__
 from bridge.commands.output import PROBLEM, complain, say
@@ -33,8 +33,28 @@ COMMANDS = {
 }
 
 
+def without_types(parameters: list[Any]) -> list[Any]:
+    """Let the help show no type beside a flag, which takes nothing: `--json <bool>` invites a value."""
+    for one in parameters:
+        if getattr(one, "is_flag", False):
+            one.metavar = ""
+    return parameters
+
+
+class OneCommand(TyperCommand):
+    """A command whose flags are shown as such."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Give its options and arguments."""
+        return without_types(super().get_params(ctx))
+
+
 class Commands(TyperGroup):
     """The commands by name, each imported when it is wanted."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Give the options that stand before a command."""
+        return without_types(super().get_params(ctx))
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -51,7 +71,7 @@ class Commands(TyperGroup):
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         gc.disable()  # what is imported stays: looking through it for cycles took a sixth of the time
         try:
-            alone.command(cmd_name)(resolve_name(COMMANDS[cmd_name]))
+            alone.command(cmd_name, cls=OneCommand)(resolve_name(COMMANDS[cmd_name]))
         finally:
             gc.freeze()
             gc.enable()

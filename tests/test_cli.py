@@ -52,6 +52,11 @@ def test_each_command_has_help(command):
     assert f"alarm-bridge {command}" in result.stdout.replace("root", "alarm-bridge")
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_no_flag_seems_to_take_a_value(command):
+    assert "<bool>" not in CliRunner().invoke(cli, [*command.split(), "-h"]).stdout
+
+
 @pytest.mark.parametrize(
     "arguments", [["unheard-of"], ["route"], ["samples", "--nothing"], ["serve", "--log-level", "loud"]]
 )

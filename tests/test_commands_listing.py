@@ -231,10 +231,11 @@ def test_the_shell_is_offered_what_an_option_takes(words, offered):
     assert said.stdout.split() == offered.split()
 
 
-def test_the_shell_is_offered_the_channels_of_the_config(morning):
+@pytest.mark.parametrize("command", ["deliveries", "render", "replay"])
+def test_the_shell_is_offered_the_channels_of_the_config(morning, command):
     environ = {
         "_ALARM_BRIDGE_COMPLETE": "complete_bash",
-        "COMP_WORDS": "alarm-bridge deliveries --channel o",
+        "COMP_WORDS": f"alarm-bridge {command} --channel o",
         "COMP_CWORD": "3",
         "ALARM_BRIDGE_CONFIG": str(morning.place / "config.yaml"),
     }

@@ -48,7 +48,7 @@ async def test_slack_takes_a_marked_message_and_names_workspace_and_bot(tmp_path
                 "ops (slack)\n"
                 "  workspace Example (https://example.slack.com/), bot alarm-bridge\n"
                 "  scopes: chat:write is there\n"
-                "  whether the bot is in #ops was not checked: Slack is asked by id alone (C0123456789), and this is a name\n"
+                "  whether the bot is in #ops was not checked: Slack is asked by id alone, such as C0123456789, and this is a name\n"
                 "  a message whose answer is lost is posted again: channels:history, which nothing else needs, is missing\n"
                 "  taken: a message of the state triggered, marked as a test; the answer was: 200 ok\n"
                 "  changed: the answer was: 200 ok\n"

@@ -90,7 +90,7 @@ async def _membership(client: Any, channel: str, scopes: frozenset[str] | None) 
     unchecked = f"whether the bot is in {channel} was not checked"
     wanted = TO_LOOK.get(channel[:1])
     if wanted is None or channel.startswith("#"):
-        return f"{unchecked}: Slack is asked by id alone (C0123456789), and this is a name"
+        return f"{unchecked}: Slack is asked by id alone, such as C0123456789, and this is a name"
     if scopes is not None and wanted not in scopes:
         return f"{unchecked}: the scope {wanted} is missing, which nothing else needs"
     try:

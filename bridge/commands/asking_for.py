@@ -34,6 +34,8 @@ def ask_for(path: Path, wishes: Mapping[str, Wish], refused: Mapping[str, str]) 
     try:
         changed = _asked(path, wishes) if wishes else True
     except DatabaseError as error:
+        if "readonly" in str(error.orig) or "unable to open" in str(error.orig):
+            fail(f"{path} may not be written by this user: ask as the user that serves")
         fail(f"{path} cannot be written: {error.orig}")
     if refused or not changed:
         raise typer.Exit(PROBLEM)

@@ -13,7 +13,14 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 ConfigFile = Annotated[
     Path,
-    typer.Option("--config", "-c", metavar="FILE", envvar="ALARM_BRIDGE_CONFIG", help="The bridge's config."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        envvar="ALARM_BRIDGE_CONFIG",
+        readable=False,  # what cannot be read is said as every mistake in a config
+        help="The bridge's config.",
+    ),
 ]
 
 
@@ -37,3 +44,12 @@ def hint_at_config(path: Path) -> None:
         complain(
             "Name one with -c FILE or $ALARM_BRIDGE_CONFIG; config.example.yaml of the sources is one to begin with."
         )
+
+
+def complete_channel(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Offer the channels of the config to the shell; none where it cannot be read."""
+    try:
+        config = load(Path(ctx.params.get("config") or DEFAULT_CONFIG), os.environ, secrets=False)
+    except ConfigError:
+        return []
+    return [name for name in config.config.channels if name.startswith(incomplete)]

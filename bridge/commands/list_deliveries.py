@@ -1,16 +1,13 @@
 """`deliveries`: what waits, was sent, or is dead."""
 
-import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
+from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel
 from bridge.commands.listing import MOST, AsJson, Desk, Limit, desk, limited, say_more, stream_json, table
 from bridge.commands.output import WRONG_USAGE, fail
-from bridge.config import ConfigError, load
 from bridge.configuration.problems import did_you_mean
 from bridge.message import DeliveryState
 from bridge.store.entries import DeliveryEntry
@@ -20,15 +17,6 @@ from bridge.story import object_of
 def complete_state(incomplete: str) -> list[str]:
     """Offer the states of a delivery to the shell."""
     return [state for state in DeliveryState if state.startswith(incomplete)]
-
-
-def complete_channel(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Offer the channels of the config to the shell; none where it cannot be read."""
-    try:
-        config = load(Path(ctx.params.get("config") or DEFAULT_CONFIG), os.environ, secrets=False)
-    except ConfigError:
-        return []
-    return [name for name in config.config.channels if name.startswith(incomplete)]
 
 
 def list_deliveries(

@@ -21,7 +21,7 @@ from bridge.store import StoreError
 from bridge.store.asking import Asking, ask
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option(min=1, max=10**9, help="Print so many at most.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=10**9, help="Print so many at most.")]
 MOST = 100
 T = TypeVar("T")
 

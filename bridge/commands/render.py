@@ -13,7 +13,7 @@ import typer
 from bridge.alarm import State
 from bridge.channels import KINDS, Tools, open_session
 from bridge.commands.callbacks import OneCallback, StateAmong, read_callback
-from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
+from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel, load_config
 from bridge.commands.hearing import NUMBER, TOLD, Hearing, event_of, hear, is_verification
 from bridge.commands.output import BOLD, PROBLEM, WRONG_USAGE, complain, fail, paint, say, say_json, spell_json
 from bridge.composing import alarm_of, channel_view, route_view
@@ -40,7 +40,12 @@ def render(
     *,
     callback: OneCallback,
     config: ConfigFile = DEFAULT_CONFIG,
-    channel: Annotated[str, typer.Option(metavar="NAME", show_default=False, help="Print this channel's alone.")] = "",
+    channel: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", show_default=False, autocompletion=complete_channel, help="Print this channel's alone."
+        ),
+    ] = "",
     state: Annotated[
         State | None,
         typer.Option(

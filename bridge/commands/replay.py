@@ -6,8 +6,7 @@ import typer
 from sqlalchemy import select
 
 from bridge.commands.asking_for import ask_for, unique
-from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
-from bridge.commands.list_deliveries import complete_channel
+from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel
 from bridge.commands.listing import desk, store_file
 from bridge.commands.output import WRONG_USAGE, fail, say
 from bridge.episode import number_of

@@ -18,9 +18,8 @@ from bridge.channels import INTRODUCTIONS, KINDS, Introduction, Tools, open_sess
 from bridge.channels.advice import advice
 from bridge.clock import milliseconds
 from bridge.commands.callbacks import StateAmong
-from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
+from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel, load_config
 from bridge.commands.hearing import TOLD, Hearing, event_of, hear
-from bridge.commands.list_deliveries import complete_channel
 from bridge.commands.output import GREEN, PROBLEM, RED, WRONG_USAGE, complain, fail, paint, say, visible
 from bridge.composing import alarm_of, channel_view
 from bridge.config import Config

@@ -4,8 +4,10 @@ Ids rise with time, so that the newest are read first without an index, and a li
 is long enough.
 """
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -114,15 +116,30 @@ def ask(path: Path) -> Asking:
 
     The transaction lasts as long as the command: what it reads is of one moment.
     """
-    if not path.exists():
-        raise StoreError(f"{path}: there is no store yet; `alarm-bridge serve` makes it")
+    if not os.access(path, os.R_OK):
+        raise StoreError(_not_there(path))
     try:
-        connection = engine(path, "DEFERRED").connect()
+        connection = engine(path, "DEFERRED", still=_is_still(path)).connect()
         connection.exec_driver_sql("PRAGMA query_only=ON")
         check_version(connection, path)
     except DatabaseError as error:
         raise StoreError(f"{path} cannot be read: {cause_of(error)}") from error
     return Asking(connection)
+
+
+def _not_there(path: Path) -> str:
+    with suppress(PermissionError):  # a folder that may not be looked into
+        if not path.exists():
+            return f"{path}: there is no store yet; `alarm-bridge serve` makes it"
+    return f"{path} may not be read by this user: ask as the user that serves"
+
+
+def _is_still(path: Path) -> bool:
+    """Say whether to open it as a file that nobody writes.
+
+    Who may not write the folder cannot make the files beside the store, which are there while a bridge serves.
+    """
+    return not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
 
 
 def check_version(connection: Connection, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Opening a listener."""
 
 import asyncio
+import errno
 import os
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,6 +18,7 @@ LINGER_SECONDS = 1.0  # for a client to read the answer while its body is not wa
 # For the head of a request, from where the connection begins or the last answer ended. Longer than the 60 s for which
 # proxies keep a connection by default: else they would use one that is being closed.
 IDLE_SECONDS = 75.0
+IN_USE = "; stop what listens there, or give server.listen or console.listen another port"
 BACKLOG = 1024  # connections that wait to be taken
 CONNECTIONS: dict[str, Any] = {
     "access_log": None,  # it would show the tokens of callback URLs
@@ -45,7 +47,8 @@ async def listen(stack: AsyncExitStack, serves: web.Application | Serving, addre
     except OSError as error:
         number = error.errno or 0
         words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
-        raise OSError(f"cannot listen on {address}: {words}") from error
+        hint = IN_USE if number == errno.EADDRINUSE else ""
+        raise OSError(f"cannot listen on {address}: {words}{hint}") from error
     return str(Address(host=address.host, port=runner.addresses[0][1]))
 
 

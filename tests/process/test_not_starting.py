@@ -55,9 +55,10 @@ async def test_an_address_that_cannot_be_had_is_said_in_words(runner, tmp_path):
             refused(runner, tmp_path / "console", server={**own, "auth": "off"}, console=taken),
             refused(runner, tmp_path / "elsewhere", server=elsewhere, console=own),
         )
+    used = "Address already in use; stop what listens there, or give server.listen or console.listen another port"
     assert [*words] == [
-        f"cannot listen on 127.0.0.1:{port}: Address already in use",
-        f"cannot listen on 127.0.0.1:{port}: Address already in use",
+        f"cannot listen on 127.0.0.1:{port}: {used}",
+        f"cannot listen on 127.0.0.1:{port}: {used}",
         "cannot listen on 192.0.2.1:8080: Cannot assign requested address",
     ]
 
