@@ -21,6 +21,8 @@ COUNTED: Mapping[DeliveryState, str] = {
     DeliveryState.DEAD: "dead",
 }
 
+PLAIN = "plain text, since more was refused"
+SHORTENED = "shortened to what the platform takes"
 TOLD_TOGETHER = "it had recovered while this waited: one message told both"
 
 log = structlog.get_logger()
@@ -58,6 +60,15 @@ def concluded(delivery: Delivery, verdict: Verdict, move: Move, *, now: datetime
         sent=sent,
         forget_message=move.forget_message,
     )
+
+
+def falls_short(delivery: Delivery, verdict: Verdict, message: Message) -> str:
+    """Say in what a message that was taken is less than its template makes, and why; empty where it is all of it."""
+    if message.problem:
+        return f"plain text, since the template failed: {message.problem}"
+    if delivery.plain:
+        return f"{PLAIN}: {delivery.note}" if delivery.attempts == 1 else PLAIN  # later the note is of something else
+    return verdict.without or (SHORTENED if message.rest else "")
 
 
 def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime) -> Result:

@@ -135,4 +135,5 @@ class Verdict:
     breaks_after: int = 0  # REJECTED: so many alarms in a row with this mean BROKEN
     tries: int = 0  # RETRY: after so many attempts the message is given up
     calls: int = 1  # that it took: a second one where the platform said what to leave out
+    without: str = ""  # what that was, in the platform's words
     throttled: bool = False  # RETRY: the platform is overloaded (429, 503, time-out): send fewer at once

@@ -16,6 +16,7 @@ from bridge.attempt import (
     concluded,
     dissolved,
     ended,
+    falls_short,
     goes_along,
     is_about,
     over_unheard,
@@ -118,9 +119,13 @@ class Poster:
                 await self.outbox.begin(delivery.id)
             verdict = await post.channel.post(call)
         result = self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
-        if others and result.state is DeliveryState.SENT:
-            return replace(result, note=TOLD_TOGETHER, also=also_told(delivery, others, now=now))
-        return result
+        if result.state is not DeliveryState.SENT:
+            return result
+        note = falls_short(delivery, verdict, message)
+        if others:
+            note = f"{TOLD_TOGETHER}; {note}" if note else TOLD_TOGETHER
+            return replace(result, note=note, also=also_told(delivery, others, now=now))
+        return replace(result, note=note) if note else result
 
     def _with_rest(self, result: Result, aim: Aim, message: Message) -> Result:
         """Have what an alarm's message had no room for told in its thread."""

@@ -23,7 +23,7 @@ from bridge.channels.line import Line, unusable
 from bridge.channels.slack_answers import judge_wordless, taken, without_fault, words
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
 from bridge.channels.slack_search import UNREADABLE, Search, permalink
-from bridge.channels.slack_webhook import arguments_of, not_slack
+from bridge.channels.slack_webhook import arguments_of, not_slack, without_it
 from bridge.clock import EPOCH
 from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
 from bridge.settings import DigestOver, OptionalRate, Rate, RecoveredSteps, RepeatSteps, Secret
@@ -106,8 +106,7 @@ class Slack:
         verdict, refusal = await self._made(*method_of(call, self._settings.channel), call)
         if verdict.plain_helps and (better := without_fault(call, refusal)):
             second, _ = await self._made(*method_of(better, self._settings.channel), better)
-            said = self._line.clean(f"{second.said}; without what Slack refused: {verdict.said}")
-            verdict = replace(second, said=said, calls=2)
+            verdict = without_it(second, verdict, self._line)
         if call.step is Step.POST and verdict.receipt:
             self._id = verdict.receipt["channel"]
         return verdict

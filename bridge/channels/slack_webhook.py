@@ -79,8 +79,7 @@ class SlackWebhook:
         payload = mended(call.message.payload or {}, word, ()) if verdict.plain_helps else None
         if payload:
             second, _ = await self._made(replace(call, message=replace(call.message, payload=payload)))
-            said = self._line.clean(f"{second.said}; without what Slack refused: {verdict.said}")
-            verdict = replace(second, said=said, calls=2)
+            verdict = without_it(second, verdict, self._line)
         return verdict
 
     async def _made(self, call: Call) -> tuple[Verdict, str]:
@@ -119,6 +118,12 @@ def arguments_of(message: Message) -> dict[str, Any]:
     if not given.keys() & {"text", "blocks", "attachments"}:
         given["text"] = message.text
     return {**QUIET, **given}
+
+
+def without_it(second: Verdict, first: Verdict, line: Line) -> Verdict:
+    """Give the verdict on a message that went out without what Slack refused at first."""
+    without = line.clean(f"without what Slack refused: {first.said}")
+    return replace(second, said=f"{second.said}; {without}", calls=2, without=without)
 
 
 def judge(status: int, answer: str, after_seconds: float | None, *, is_plain: bool) -> Verdict:

@@ -194,7 +194,8 @@ class Lives(Asking):
         queries = [select(attempts).where(mine, literal_column("attempts.answer") != literal_column("'sent'"))]
         if delivery.state == "sent":
             since, until = (Ids.at(milliseconds(at)) for at in (delivery.due_at, delivery.due_at + SENT_WITHIN))
-            taken = select(attempts).where(mine, attempts.c.id.between(since, until)).order_by(attempts.c.id)
+            within = attempts.c.id.between(since, until)
+            taken = select(attempts).where(mine, within, attempts.c.answer == "sent").order_by(attempts.c.id)
             queries.append(taken.limit(1))
         rows = [row for query in queries for row in self.connection.execute(query)]
         found = {row.id: attempt_entry(row) for row in rows}
