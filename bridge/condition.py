@@ -53,12 +53,9 @@ class Condition:
         self._refused: dict[str, deque[Delivery]] = {}
         self._say()
         if self.is_broken:
-            log.warning(
-                "the channel is still broken",
-                channel=state.name,
-                reason=state.reason,
-                next_try_seconds=round(max(0.0, self.pause_seconds()), 1),
-            )
+            seconds = round(max(0.0, self.pause_seconds()), 1)
+            words = "the channel is still broken" if seconds else "the broken channel is tried at once"
+            log.warning(words, channel=state.name, reason=state.reason, next_try_seconds=seconds)
 
     @property
     def is_broken(self) -> bool:

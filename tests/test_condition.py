@@ -188,6 +188,25 @@ async def test_a_broken_channel_that_cannot_be_reached_is_still_broken(answer):
     assert ops.kept[-1].broken_since == START
 
 
+@pytest.mark.parametrize(
+    ("pause", "said"),
+    [(timedelta(minutes=5), "the channel is still broken"), (timedelta(0), "the broken channel is tried at once")],
+)
+async def test_a_channel_that_was_left_broken_says_whether_it_waits_or_is_tried_at_once(pause, said):
+    state = ChannelState(
+        name="ops",
+        paused_until=START + pause if pause else EPOCH,
+        paused_at=START,
+        mark="mark",
+        failures=1,
+        broken_since=START,
+        reason="200 channel_not_found",
+    )
+    with capture_logs() as logs:
+        Subject(state=state)
+    assert [(line["event"], line["next_try_seconds"]) for line in logs] == [(said, pause.total_seconds())]
+
+
 async def test_a_refused_message_neither_mends_nor_pauses():
     ops = Subject()
     await ops.hear(Answer.BROKEN)

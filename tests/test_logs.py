@@ -79,6 +79,12 @@ def test_a_person_reads_a_short_line(out):
     assert rest == 'warning attempt channel=ops said="try again later" seconds=0.5\n'
 
 
+def test_a_person_reads_a_list_as_its_items(out):
+    configure(stream=out, as_json=False, level="info")
+    log.info("callback", channels=["ops", "dba"], others=["ops"], nobody=[])
+    assert out.getvalue().split(" ", 1)[1] == 'info    callback channels="ops, dba" others=ops nobody=""\n'
+
+
 def test_colours_are_for_terminals_alone(out):
     configure(stream=out, as_json=False, colours=True, level="info")
     log.error("attempt", channel="ops")

@@ -166,6 +166,18 @@ async def test_what_is_wrong_is_a_mistake_once_it_stays_so_and_is_told_once(tmp_
 
 
 @virtual
+async def test_of_a_variable_that_is_not_set_it_is_said_that_a_bridge_must_be_restarted_to_have_it(tmp_path, clock):
+    async with a_reloader(tmp_path, clock) as subject:
+        subject.write(SECOND.replace(TOKEN, "'${UNHEARD_OF}'"))
+        await clock.sleep(5)
+        (said,) = subject.told
+        assert said.endswith(
+            "the environment variable UNHEARD_OF is not set; "
+            "a bridge that serves keeps the environment that it began with: restart it"
+        )
+
+
+@virtual
 async def test_a_mistake_taken_back_is_over_without_a_change(tmp_path, clock):
     async with a_reloader(tmp_path, clock) as subject:
         subject.write(WRONG)

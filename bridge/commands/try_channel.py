@@ -75,9 +75,9 @@ def try_channel(
 ) -> None:
     """Post one real message, marked as a test, and print the platform's own answer.
 
-    It is changed and answered, too, where the settings of the channel or of a route to
-    it do so with an alarm's. It mentions nobody and is not stored. Ends with 0 where it was taken, else
-    with 1 and what to do next.
+    It is changed and answered, too, where the settings of the channel or of
+    a route to it do so with an alarm's. It mentions nobody and is not stored.
+    Ends with 0 where it was taken, else with 1 and what to do next.
     """
     settings = load_config(config).config
     if name not in settings.channels:

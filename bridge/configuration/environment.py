@@ -11,6 +11,7 @@ from dataclasses import replace
 from bridge.configuration.problems import KeyPath
 from bridge.configuration.tree import ListNode, MapNode, Node, Scalar
 
+NOT_SET = "the environment variable {name} is not set"
 REFERENCE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 
 Complain = Callable[[KeyPath, str], None]
@@ -45,7 +46,7 @@ def _filled(node: Scalar, environ: Mapping[str, str], wrong: Callable[[str], Non
         names.append(name)
         value = environ.get(name)
         if value is None and default is None:
-            wrong(f"the environment variable {name} is not set")
+            wrong(NOT_SET.format(name=name))
         return value or default or ""
 
     return replace(node, text=REFERENCE.sub(value_of, node.text), plain=False, variables=tuple(names))

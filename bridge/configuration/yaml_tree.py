@@ -189,9 +189,14 @@ class _Builder:
         text = f"is not YAML: {self._in_words(problem, where)}"
         if signs:
             where, sign = signs[0], self._character(signs[0])
-            text = f"{text}; a text that begins with {{ must be in quotes" if sign == "{" else QUOTE_IT.format(sign)
+            text = f"{text}; {self._brace(where)} must be in quotes" if sign == "{" else QUOTE_IT.format(sign)
         path = self._begun.get(where, self._path)
         return Mistake(line=where[0] + 1, column=where[1] + 1, path=path, text=text)
+
+    def _brace(self, where: tuple[int, int]) -> str:
+        """Name the text in which a brace stands."""
+        is_variable = self._character((where[0], where[1] - 1)) == "$"
+        return "in brackets and braces a text with ${…}" if is_variable else "a text that begins with {"
 
     def _hidden_bracket(self, last: int) -> tuple[int, int] | None:
         """Find the comment in open braces or brackets that hides where they end."""

@@ -90,6 +90,6 @@ def _quoted(value: object) -> str:
 
 def _shown(value: object) -> str:
     try:
-        return str(value)
+        return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     except Exception:  # noqa: BLE001 - whatever a value's own code does, the line is written
         return f"<{type(value).__name__}>"

@@ -1,11 +1,16 @@
 """What is other in a new config than in the one in force, in words; and what of it needs a restart. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bridge.config import Config, Loaded, Problem
+from bridge.configuration import environment
 from bridge.reloading.sight import Sight, is_template
 
+NOT_SET = re.compile(environment.NOT_SET.format(name=r"\w+"))
+RESTART = "; a bridge that serves keeps the environment that it began with: restart it"
 WORDS = "cannot change while the bridge serves: restart it, or put the old value back"
 FIXED: Mapping[tuple[str, ...], Callable[[Config], Any]] = {
     ("server", "listen"): lambda config: config.server.listen,
@@ -56,3 +61,8 @@ def template_changes(before: Sight | None, now: Sight) -> list[str]:
         return []
     other = any(is_template(name) and before.get(name) != now.get(name) for name in {*before, *now})
     return ["templates changed"] if other else []
+
+
+def while_running(problem: Problem) -> Problem:
+    """Say of a variable that is not set why setting it now, in whatever shell, is of no use."""
+    return replace(problem, text=problem.text + RESTART) if NOT_SET.fullmatch(problem.text) else problem

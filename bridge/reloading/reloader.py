@@ -12,7 +12,7 @@ from bridge.clock import Clock
 from bridge.config import Config, ConfigError, Loaded, Problem
 from bridge.metrics import Metrics
 from bridge.parts import Prepared
-from bridge.reloading.changes import changes_of, channel_changes, is_other, refusals, template_changes
+from bridge.reloading.changes import changes_of, channel_changes, is_other, refusals, template_changes, while_running
 from bridge.reloading.sight import Sight, folders_of, look
 from bridge.store import StoreError
 from bridge.trouble import Reporter, Trouble
@@ -138,7 +138,8 @@ class Reloader:
         except ConfigError as error:
             self._files = self._config.files | error.files
             now = await self._look()
-            return Outcome(seen=now, problems=error.problems) if is_same(seen, now, self._files) else None
+            problems = tuple(map(while_running, error.problems))
+            return Outcome(seen=now, problems=problems) if is_same(seen, now, self._files) else None
         except Exception as error:
             log.exception("the reload failed")
             return self._failed(error, seen)
