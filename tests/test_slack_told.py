@@ -233,3 +233,27 @@ async def test_a_life_needs_the_scope_chat_write_alone_and_learns_the_channels_i
             ("chat.update", OPS, "ok"),
             ("chat.postMessage", OPS, "ok"),
         ]
+
+
+# what nobody understood
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "problem"),
+    [
+        ("en", "❓ Callback not understood", "*Problem*  the body is not JSON: Expecting value (line 1, column 1)"),
+        ("zh", "❓ 无法识别的回调", "*原因*  内容不是 JSON：缺少值（第 1 行，第 1 列）"),
+    ],
+)
+@virtual
+async def test_why_a_callback_was_not_understood_is_said_in_the_channels_language(
+    language, first, problem, tmp_path, clock
+):
+    async with a_life(tmp_path, clock, more=f", language: {language}") as (slack, _, hear):
+        await hear(2, b"what?")
+        (message,) = slack.messages
+        assert seen({**message.content, "attachments": []}) == [first]
+        shown, received = message.content["attachments"][0]["blocks"]
+        assert shown["text"]["text"] == problem
+        assert received["elements"][0]["elements"][0]["text"] == "what?"
+        assert message.text.startswith(first)

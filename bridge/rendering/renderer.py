@@ -67,12 +67,13 @@ class Renderer:
         dialect = DIALECTS[telling.channel.dialect]
         said = plain_text(telling)
         text = dialect.plain(said, telling.route.mention)
+        found = self._find(telling)
+        if found is None and telling.channel.formats[0] == "json":
+            return Message(text=text, plain=text, payload=envelope(telling, said))
         rest = dialect.plain_rest(said, text, telling.channel.language)
         plain = Message(text=text, plain=text, rest=rest, plain_rest=rest)
-        found = self._find(telling)
         if found is None:
-            is_machine = telling.channel.formats[0] == "json"
-            return replace(plain, payload=envelope(telling, said)) if is_machine else plain
+            return plain
         try:
             return self._written(telling, found, dialect, plain, strict=strict)
         except Exception as error:  # a message is never lost to a template, whatever it does
@@ -109,13 +110,13 @@ class Renderer:
                 if not text:
                     raise ValueError("prints nothing")
                 rest = dialect.rest({"text": text}, draft) if draft.left_out else ()
-                return replace(plain, text=text, rest=rest)
+                return Message(text=text, plain=plain.text, rest=rest, plain_rest=plain.rest)
             payload = dialect.payload(_parsed(rendered, draft), draft, plain.text)
             rest = dialect.rest(payload, draft) if draft.left_out else ()
         finally:
             DRAFT.reset(held)
         text = payload["text"] if form == "slack.json" else plain.text
-        return replace(plain, text=text, payload=payload, rest=rest)
+        return Message(text=text, plain=plain.text, payload=payload, rest=rest, plain_rest=plain.rest)
 
     def _problem(self, error: Exception, name: str) -> str:
         words = " ".join(str(error).split())[:MAX_WORDS] or type(error).__name__
