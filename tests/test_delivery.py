@@ -1,17 +1,12 @@
-"""One channel's worker: verdicts, waits, windows, and what they do to an alarm and its neighbours."""
+"""One channel's worker over a real store: verdicts, waits, windows, and what they do to an alarm and its neighbours."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from bridge import delivery as module
-from bridge.condition import MOST_FAILURES
-from bridge.message import Answer, Message
+from bridge.message import Answer
 from bridge.store import StoreUnavailable
 from tests.fakes.endpoint import Behaviour, serve_endpoint
 from tests.fakes.scripted import SENT, Scripted, a_verdict, counted, in_turn, scripted, words
@@ -231,18 +226,6 @@ async def test_a_failed_request_holds_back_its_own_alarm_only(tmp_path, clock):
         assert [state for state, _ in states(spine)] == ["sent"] * 40
 
 
-@virtual
-async def test_so_many_failures_in_a_row_pause_the_whole_channel(tmp_path, clock):
-    channel = Scripted(clock, lambda _: a_verdict(Answer.RETRY, after_seconds=60))
-    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
-        await take(spine, *(of(number) for number in range(40)))
-        await spine.settle(59)
-        assert MOST_FAILURES <= len(channel.calls) < MOST_FAILURES + 4
-        channel.answers = lambda _: SENT
-        await spine.settle(30)
-        assert spine.rows("SELECT state, count(*) FROM deliveries GROUP BY 1") == [("sent", 40)]
-
-
 # a chat: one by one
 
 
@@ -255,16 +238,6 @@ async def test_a_chat_gets_one_message_at_a_time_spaced_with_bursts_of_three(tmp
         assert channel.most == 1
         assert channel.times == pytest.approx([0, 0.1, 0.2, 1, 2, 3, 4, 5], abs=0.02)
         assert channel.told() == [f"triggered {number}" for number in range(1, 9)]
-
-
-@virtual
-async def test_a_failing_chat_pauses_as_a_whole_and_goes_on_in_order(tmp_path, clock):
-    channel = Scripted(clock, in_turn(SENT, a_verdict(Answer.RETRY, after_seconds=30)))
-    async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel}, rate=None)) as spine:
-        await take(spine, *(of(number) for number in range(4)))
-        await spine.settle(60)
-        assert channel.told() == [f"triggered {number}" for number in (1, 2, 2, 3, 4)]
-        assert channel.times == pytest.approx([0, 0, 30, 30, 30], abs=0.05)
 
 
 @virtual
@@ -359,32 +332,6 @@ async def test_a_store_in_trouble_while_messages_are_under_way_loses_and_doubles
 
 
 @virtual
-async def test_a_result_that_cannot_be_stored_is_not_sent_again_and_again(tmp_path, clock, monkeypatch):
-    channel = Scripted(clock)
-    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
-        failing = asyncio.get_running_loop().create_future()
-        failing.set_exception(StoreUnavailable("the store failed (LookupError)"))
-        monkeypatch.setattr(spine.workers["tickets"]._poster.outbox, "finish", lambda _result: failing)
-        await take(spine, of(1))
-        await spine.settle(module.UNSTORED_SECONDS - 1)
-        assert len(channel.calls) == 1
-        monkeypatch.undo()
-        await spine.settle(5)
-        assert len(channel.calls) == 2
-        assert [state for state, _ in states(spine)] == ["sent"]
-
-
-@virtual
-async def test_an_idle_worker_rests(tmp_path, clock):
-    channel = Scripted(clock)
-    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
-        trouble = Trouble(spine)
-        await take(spine, of(1))
-        await spine.settle(3600)
-        assert trouble.reads <= 2 * (3600 / 30 + 2)  # of both channels
-
-
-@virtual
 async def test_alarms_that_the_endpoint_will_not_have_do_not_starve_the_others(tmp_path, clock):
     text = (
         'server: {auth: off}\nchannels: {tickets: {type: webhook, url: "http://127.0.0.1:9/"}}\n'
@@ -399,59 +346,3 @@ async def test_alarms_that_the_endpoint_will_not_have_do_not_starve_the_others(t
             await spine.settle(40)
         good = {call.message.text for call in channel.calls if int(call.message.text.split()[1]) > 40}
         assert good == {f"triggered {number}" for number in range(41, 61)}
-
-
-# what others ask of a worker
-
-
-@virtual
-async def test_a_worker_whose_call_never_ends_is_stuck_unless_it_has_none_under_way(tmp_path, clock):
-    channel = Scripted(clock, seconds=1e9)
-    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
-        worker = spine.workers["tickets"]
-        await spine.settle(1000)
-        assert worker.stuck() == ""
-        await take(spine, of(1))
-        await spine.settle(899)
-        assert worker.stuck() == ""
-        await spine.settle(2)
-        assert worker.stuck() == "a call has been under way for 901 s"
-
-
-@virtual
-async def test_a_worker_whose_loop_does_not_turn_is_stuck_unless_it_was_told_to_end(tmp_path, clock):
-    async with a_spine(tmp_path, MACHINE, clock, workers=False) as spine:
-        worker = spine.workers["tickets"]
-        await spine.settle(121)
-        assert worker.stuck() == "the worker has not turned for 121 s"
-        worker.end()
-        assert worker.stuck() == ""
-
-
-@virtual
-async def test_a_worker_that_was_renewed_works_by_the_new_words(tmp_path, clock):
-    channel = Scripted(clock)
-    async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel})) as spine:
-        worker = spine.workers["ops"]
-        await take(spine, of(1))
-        await spine.settle(1)
-        worker.renew(replace(worker.post, render=lambda _: Message(text="mended", plain="mended")))
-        await take(spine, of(2))
-        await spine.settle(1)
-        assert channel.told() == ["triggered 1", "mended"]
-
-
-@virtual
-async def test_old_work_that_is_on_disk_again_is_found_when_the_worker_is_told(tmp_path, clock):
-    channel = Scripted(clock)
-    async with a_spine(tmp_path, MACHINE, clock, change=scripted(clock, {"tickets": channel})) as spine:
-        await take(spine, of(1))
-        await take(spine, of(2))
-        await spine.settle(1)
-        with closing(sqlite3.connect(spine.path)) as connection, connection:
-            connection.execute("UPDATE deliveries SET state = 'waiting' WHERE id = (SELECT min(id) FROM deliveries)")
-        await spine.settle(100)
-        assert channel.told() == ["triggered 1", "triggered 2"]
-        spine.workers["tickets"].read_again()
-        await spine.settle(1)
-        assert channel.told() == ["triggered 1", "triggered 2", "triggered 1"]
