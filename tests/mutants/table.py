@@ -49,5 +49,6 @@ PARTS = (
     Part(modules=("delivery",), tests=("worker",)),
     Part(modules=("store/handing",), tests=("handing", "store_handing")),
     Part(modules=("store/lower",), tests=("store_lower",)),
+    Part(modules=("store/rest",), tests=("store_rest",)),
     Part(modules=("store/digests",), tests=("store_digests",)),
 )
