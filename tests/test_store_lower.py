@@ -220,6 +220,22 @@ def test_who_has_more_to_tell_is_given_first_who_takes_over_then_whose_thread_ge
     assert finish(shelf, came_to(told, RECEIPT, rest=2)) == []  # its thread has the rest already
 
 
+def test_what_goes_to_the_fallback_with_another_one_is_given_to_it_as_well(shelf):
+    episode = shelf.episode(1, Given(channel="ops"))
+    trigger = shelf.delivery(episode + 2, shelf.event(episode + 1, episode))
+    repeat = shelf.delivery(3 * FAR + 1, shelf.event(3 * FAR, episode, State.REPEAT))
+    note = "handed to dba: ops is broken: 401"
+    moved = {"state": DeliveryState.MOVED, "verdict": None, "note": note, "handed_to": "dba", "because": "401"}
+    handed = finish(shelf, came_to(trigger, also=(came_to(repeat, **moved),), **moved))
+    assert handed == [Handed(to="dba"), Handed(to="dba")]
+    assert shelf.rows("SELECT channel, event_id, state FROM deliveries ORDER BY channel, event_id") == [
+        ("dba", episode + 1, "waiting"),
+        ("dba", 3 * FAR, "waiting"),
+        ("ops", episode + 1, "moved"),
+        ("ops", 3 * FAR, "moved"),
+    ]
+
+
 # what is read before an attempt
 
 
@@ -327,3 +343,9 @@ def test_what_a_person_put_back_waits_since_then(shelf):
     later = shelf.event(episode + 10, episode, received_at=START + timedelta(hours=1))
     shelf.delivery(episode + 11, later)
     assert read_queues(shelf.connection) == {"ops": Queue(waiting=2, oldest=START + timedelta(hours=1))}
+
+
+def test_what_nothing_is_known_of_any_more_is_counted_all_the_same(shelf):
+    delivery = a_delivery(shelf)
+    shelf.connection.exec_driver_sql(f"DELETE FROM events WHERE id = {delivery.event.id}")
+    assert read_queues(shelf.connection) == {"ops": Queue(waiting=1, oldest=None)}

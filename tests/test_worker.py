@@ -240,15 +240,17 @@ async def test_nothing_goes_sooner_because_something_wakes_the_worker(clock):
 
 
 @virtual
-async def test_a_machine_that_has_too_much_to_do_gets_one_at_a_time(clock):
-    channel = Scripted(clock, lambda _: a_verdict(Answer.RETRY, throttled=True), seconds=0.1)
+async def test_a_machine_that_has_too_much_to_do_gets_fewer_at_once_as_soon_as_it_says_so(clock):
+    channel = Scripted(clock, lambda _: a_verdict(Answer.RETRY, throttled=True))
+    channel.seconds = lambda call: float(call.message.text)
     async with Desk(clock, channel, **MACHINE) as desk:
-        desk.memory.add(*ofs(1, 8))
-        await desk.runs(0.15)
-        assert channel.most == 4
-        channel.most = 0
-        await desk.runs(0.1)
-        assert channel.most == 1
+        desk.memory.add(*ofs(1, 8, attempts=10))
+        at_once = []
+        for _ in range(6):
+            await desk.runs(0.5)
+            at_once.append(channel.under_way.total())
+            await desk.runs(0.5)
+        assert at_once == [4, 3, 2, 1, 1, 1]
 
 
 # what becomes of an attempt
@@ -478,8 +480,9 @@ async def test_nothing_is_merged_while_something_is_under_way(call, disk, clock)
         desk.memory.lasts = disk
         desk.memory.add(of(1))
         await desk.runs()
-        await desk.write(*ofs(2, 5))
-        await clock.sleep(8)
+        for number in range(2, 10):
+            await desk.write(of(number))
+            await clock.sleep(1)
         looks = len(desk.memory.merged)
         await clock.sleep(2)
         assert (looks, len(desk.memory.merged)) == (1, 2)

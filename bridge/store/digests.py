@@ -55,7 +55,7 @@ def merge(connection: Connection, merging: Merging, ids: Ids) -> Merged:
         superseded=len(planned.superseded),
         digested=digested,
         dead=len(planned.late),
-        has_digests=bool(digested) or connection.execute(statements.any_digest).first() is not None,
+        has_digests=connection.execute(statements.any_digest).first() is not None,
     )
 
 

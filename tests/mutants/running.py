@@ -14,8 +14,6 @@ ROOT = Path(__file__).parents[2]
 COPY = ROOT / ".mutants" / "tree"
 ALSO = ("templates", "docs", "config.example.yaml", "README.md", "mypy.ini")  # what tests read, and mypy
 COUNTS = re.compile(r"(\d+)/(\d+)\s+🎉 (\d+)")
-# It would take a minute of each mutant of a worker that lives, and is there for what only chance finds.
-SLOW = "tests/test_delivery_order.py::test_no_alarm_is_told_out_of_order_and_nothing_is_lost"
 STEP = 50  # mutants between two words of progress
 
 SETTINGS = r"""[mutmut]
@@ -27,7 +25,6 @@ pytest_add_cli_args_test_selection =
 pytest_add_cli_args =
     -p
     no:cacheprovider
-    --deselect={slow}
 also_copy =
     {also}
 timeout_multiplier = 5.0
@@ -65,7 +62,7 @@ def run_part(part: Part, workers: int, tell: Callable[[str], None]) -> None:
     _copy_tree()
     files, tests, also = ("\n    ".join(names) for names in (part.files, part.test_files, ALSO))
     (COPY / "mypy.ini").write_text(TYPES.format(cache=COPY.parent / "mypy"))
-    (COPY / "setup.cfg").write_text(SETTINGS.format(files=files, tests=tests, also=also, slow=SLOW))
+    (COPY / "setup.cfg").write_text(SETTINGS.format(files=files, tests=tests, also=also))
     said: list[str] = []
     told = 0
     with _mutmut("run", "--max-children", str(workers)) as process:
