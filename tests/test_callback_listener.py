@@ -624,3 +624,10 @@ async def test_a_connection_without_the_whole_head_of_a_request_is_closed_after_
         assert await reader.read() == b""
         assert 74 < loop.time() - begun < 77
         writer.close()
+
+
+@virtual
+async def test_the_log_names_an_object_as_its_messages_do(tmp_path, clock):
+    async with a_listener(tmp_path, clock) as bridge:
+        await bridge.post()
+        assert bridge.spine.logged("callback")[-1]["object"] == "shop-sg-batch-02 (ins-b6y3n0wd)"

@@ -47,7 +47,7 @@ def list_samples(
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Print so many at most.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Print so many at most.")] = 100,
 ) -> None:
     """List the built-in sample callbacks, or print one."""
     if name:

@@ -17,6 +17,7 @@ from bridge.alarm import Callback, Reading, ReadingKind
 from bridge.clock import Clock, stored
 from bridge.episode import short_id
 from bridge.metrics import Metrics
+from bridge.rendering.facts import object_title
 from bridge.store import WAIT_SECONDS, Judgement, StoreError
 from bridge.web.credentials import Credentials
 from bridge.web.settings import ServerSettings
@@ -189,7 +190,7 @@ def log_callback(reading: Reading, judgement: Judgement) -> None:
         alarm=short_id(judgement.number),
         policy=alarm.policy_name,
         subject=alarm.subject,
-        object=alarm.object_name or alarm.object_id,
+        object=object_title(alarm),  # as the messages name it, so that it is found here
         session=reading.session_id,
         channels=list(dict.fromkeys(delivery.channel for delivery in judgement.deliveries)),
         reason=judgement.reason,
