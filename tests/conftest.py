@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import asyncio
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bridge.rendering.sandbox import Sandbox
 settings.register_profile("bridge", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("bridge")
 
+LONG = {"process", "simulation", "test_wheel.py"}  # folders and files
 NOW = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
 
 
@@ -59,6 +61,13 @@ def built_in_templates_are_compiled_once():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def interrupts_reach_commands():
+    """Hand on to what tests start no SIGINT that is ignored: a shell does that to what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def the_main_threads_own_loop():
     """Close what pytest-asyncio 1.x asks for between tests and never closes: the main thread's own loop."""
     loop = asyncio.new_event_loop()
@@ -81,6 +90,11 @@ def no_blocking_call_on_a_loop():
 @pytest.fixture
 def clock():
     return StandingClock()
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no worker is alone with it at the end."""
+    items.sort(key=lambda item: not LONG & {item.path.name, item.path.parent.name})
 
 
 def pytest_terminal_summary(terminalreporter):

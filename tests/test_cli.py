@@ -133,6 +133,9 @@ def test_an_interrupt_ends_the_command_quietly_with_130(tmp_path):
             stderr=subprocess.PIPE,
         )
         connection, _ = silent.accept()
+        connection.recv(
+            1
+        )  # it waits for the answer now: in the middle of connecting, asyncio itself would print a line
         process.send_signal(signal.SIGINT)
         output = process.communicate(timeout=30)
         connection.close()

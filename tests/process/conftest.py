@@ -9,13 +9,6 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from tests.process.running import Runner
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests of processes in one worker: two that each time a process would take the time from one another."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("process"))
-
-
 @pytest.fixture
 async def http() -> AsyncIterator[ClientSession]:
     """An HTTP client that has as many connections as it wants."""
