@@ -104,3 +104,12 @@ async def test_a_digest_that_answers_another_stands_below_that_and_else_is_a_mes
     answered = Told(receipt=RECEIPT, event_id=1, is_digest=True)
     assert await aim(digest, answered=answered) == Aim(step=THREAD, receipt=RECEIPT)
     assert await aim(digest, answered=None) == Aim(step=POST)
+
+
+async def test_what_a_message_had_no_room_for_goes_into_its_thread():
+    rest = a_delivery(step=Step.REST)
+    assert await aim(rest) == Aim(step=Step.REST, receipt=RECEIPT)
+    nothing = "there is no message whose thread could hold it"
+    assert await aim(rest, told=None) == Aim(step=Step.REST, nothing=nothing)
+    digest = Told(receipt=RECEIPT, event_id=1, is_digest=True)
+    assert await aim(rest, told=digest) == Aim(step=Step.REST, nothing=nothing)

@@ -14,6 +14,7 @@ from bridge.attempt import (
     concluded,
     dissolved,
     ended,
+    goes_along,
     is_about,
     over_unheard,
     report,
@@ -113,6 +114,26 @@ def test_what_a_mended_channel_need_not_hear_ends_with_all_of_its_episode_that_w
     note = "it was over before the channel was mended, which never had its trigger"
     result = over_unheard(first, [second, other], now=NOW)
     assert result == replace(ended(first, SUPERSEDED, note, now=NOW), also=(ended(second, SUPERSEDED, note, now=NOW),))
+
+
+def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits_as_it_is():
+    first = a_delivery(1, attempts=4)
+    moved = replace(ended(first, DeliveryState.MOVED, "handed to dba: 401", now=START), handed_to="dba")
+    came_round = "dba handed it on, and nobody took it: 401"
+    behind = [
+        a_delivery(2, step=Step.UPDATE, plain=True, attempts=1),
+        a_delivery(3, episode_id=2),
+        a_delivery(4, step=Step.REST),
+        a_delivery(5, note=came_round),
+    ]
+    result = goes_along(moved, behind)
+    expected = ended(behind[0], DeliveryState.MOVED, "handed to dba: 401", now=START)
+    assert result == replace(moved, also=(replace(expected, handed_to="dba"),))
+
+
+def test_what_is_of_no_alarm_is_taken_over_alone():
+    moved = replace(ended(a_delivery(1, episode_id=0), DeliveryState.MOVED, "", now=START), handed_to="dba")
+    assert goes_along(moved, [a_delivery(2, episode_id=0)]) == moved
 
 
 def test_a_digest_that_is_not_to_be_told_lets_what_it_would_have_told_wait_again():

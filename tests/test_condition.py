@@ -283,6 +283,13 @@ async def test_a_clock_that_is_set_back_prolongs_no_pause(answer):
     assert ops.kept[-1].paused_until == ops.clock.now() + timedelta(seconds=again)
 
 
+@pytest.mark.parametrize("answer", [Answer.RETRY, Answer.BROKEN])
+async def test_it_is_kept_when_a_pause_began(answer):
+    subject = Subject()
+    await subject.hear(answer, after_seconds=60)
+    assert [state.paused_at for state in subject.kept] == [subject.clock.now()]
+
+
 async def test_a_pause_from_before_is_no_longer_than_a_platform_is_believed():
     state = ChannelState(name="ops", paused_until=START + timedelta(days=400), mark="mark", reason="429")
     assert Subject(state=state).condition.pause_seconds() == timedelta(days=1).total_seconds()

@@ -2,16 +2,14 @@
 
 import asyncio
 import re
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bridge.message import Answer, Step, Verdict
-from bridge.pace import Budgets, seconds_left, slowest
 from tests.fakes.scripted import Scripted, a_verdict, scripted
 from tests.fakes.spine import a_body, a_spine
-from tests.fakes.virtual import START, virtual
+from tests.fakes.virtual import virtual
 
 CONFIG = """
 server: {auth: off}
@@ -158,52 +156,3 @@ async def test_what_is_kept_of_a_shared_pause_tells_no_token_and_is_gone_once_an
         ((name, until, begun_at),) = spine.rows("SELECT * FROM pauses")
         assert re.fullmatch("[0-9a-f]{32}", name)
         assert until - begun_at == 30_000
-
-
-def test_no_more_is_left_of_a_pause_from_before_than_all_of_it():
-    begun = START
-    until = begun + timedelta(seconds=30)
-    assert seconds_left(until, begun, begun + timedelta(seconds=20)) == 10
-    assert seconds_left(until, begun, begun + timedelta(seconds=40)) == 0
-    assert seconds_left(until, begun, begun - timedelta(hours=1)) == 30
-    assert seconds_left(until, None, begun - timedelta(hours=1)) == 3630
-
-
-def test_a_new_budget_goes_on_with_a_pause_from_before_and_one_that_is_known_with_its_own():
-    budgets = Budgets()
-    room = budgets.of("room", 1.0, paused_until=130.0)
-    assert room.wait_seconds(100.0) == 30
-    assert budgets.of("room", 1.0, paused_until=500.0).wait_seconds(100.0) == 30
-
-
-def test_a_budget_is_one_whoever_asks_for_it_and_has_the_rate_asked_for_last():
-    budgets = Budgets()
-    room = budgets.of("room", 1.0)
-    assert budgets.of("room", 1.0) is room
-    assert budgets.of("other", 1.0) is not room
-    for _ in range(3):
-        room.take(100.0)
-    assert room.wait_seconds(100.0) == pytest.approx(1)
-    budgets.of("room", None)
-    assert room.wait_seconds(103.0) == 0
-
-
-def test_a_pause_holds_as_long_as_the_longest_that_was_asked_for():
-    room = Budgets().of("room", None)
-    room.pause(30, 100.0)
-    room.pause(5, 100.0)
-    assert (room.wait_seconds(110.0), room.wait_seconds(131.0)) == (20.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("rates", "slow"),
-    [
-        ([("a", 1.0), ("a", 0.5)], {"a": 0.5}),
-        ([("a", None), ("a", 0.5)], {"a": 0.5}),
-        ([("a", 0.5), ("a", None)], {"a": 0.5}),
-        ([("a", None), ("b", 1.0)], {"a": None, "b": 1.0}),
-        ([], {}),
-    ],
-)
-def test_where_channels_ask_for_several_rates_of_one_room_the_slowest_holds(rates, slow):
-    assert slowest(rates) == slow

@@ -1,12 +1,14 @@
 """How fast a channel may go."""
 
+from datetime import timedelta
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.pace import BURST, Spacing, Window
+from bridge.pace import BURST, Budgets, Spacing, Window, seconds_left, slowest
+from tests.fakes.virtual import START
 
 
 def sent(spacing, *, seconds, start=1000.0, step=0.01):
@@ -113,3 +115,71 @@ def test_the_window_stays_within_its_bounds_whatever_comes(seed):
     for _ in range(3000):
         random.choice([window.went_well] * 9 + [window.throttled])()
         assert 1 <= window.limit <= 32
+
+
+@pytest.mark.parametrize(("calls", "wait"), [(0, 0.0), (1, 1.0), (3, 3.0)])
+def test_an_attempt_counts_as_often_as_it_called(calls, wait):
+    spacing = Spacing(1.0)
+    for _ in range(3):
+        spacing.take(100.0)
+    spacing.correct(calls)
+    assert spacing.wait_seconds(100.0) == wait
+
+
+def test_what_one_channel_has_for_itself_has_no_name_and_a_budget_has_the_one_that_it_is_asked_for_by():
+    assert Spacing(1.0).name == ""
+    assert Budgets().of("room", 1.0).name == "room"
+
+
+def test_a_budget_begins_without_a_pause():
+    assert Budgets().of("room", None).wait_seconds(0.0) == 0.0
+
+
+def test_no_more_is_left_of_a_pause_from_before_than_all_of_it():
+    begun = START
+    until = begun + timedelta(seconds=30)
+    assert seconds_left(until, begun, begun + timedelta(seconds=20)) == 10
+    assert seconds_left(until, begun, begun + timedelta(seconds=40)) == 0
+    assert seconds_left(until, begun, begun - timedelta(hours=1)) == 30
+    assert seconds_left(until, None, begun - timedelta(hours=1)) == 3630
+
+
+def test_a_new_budget_goes_on_with_a_pause_from_before_and_one_that_is_known_with_its_own():
+    budgets = Budgets()
+    room = budgets.of("room", 1.0, paused_until=130.0)
+    assert room.wait_seconds(100.0) == 30
+    assert budgets.of("room", 1.0, paused_until=500.0).wait_seconds(100.0) == 30
+
+
+def test_a_budget_is_one_whoever_asks_for_it_and_has_the_rate_asked_for_last():
+    budgets = Budgets()
+    room = budgets.of("room", 1.0)
+    assert budgets.of("room", 1.0) is room
+    assert budgets.of("other", 1.0) is not room
+    for _ in range(3):
+        room.take(100.0)
+    assert room.wait_seconds(100.0) == pytest.approx(1)
+    budgets.of("room", None)
+    assert room.wait_seconds(103.0) == 0
+
+
+def test_a_pause_holds_as_long_as_the_longest_that_was_asked_for():
+    room = Budgets().of("room", None)
+    room.pause(30, 100.0)
+    room.pause(5, 100.0)
+    assert (room.wait_seconds(110.0), room.wait_seconds(131.0)) == (20.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "slow"),
+    [
+        ([("a", 1.0), ("a", 0.5)], {"a": 0.5}),
+        ([("a", 0.5), ("a", 1.0)], {"a": 0.5}),
+        ([("a", None), ("a", 0.5)], {"a": 0.5}),
+        ([("a", 0.5), ("a", None)], {"a": 0.5}),
+        ([("a", None), ("b", 1.0)], {"a": None, "b": 1.0}),
+        ([], {}),
+    ],
+)
+def test_where_channels_ask_for_several_rates_of_one_room_the_slowest_holds(rates, slow):
+    assert slowest(rates) == slow

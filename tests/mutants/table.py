@@ -28,7 +28,7 @@ PARTS = (
     Part(modules=("lifecycle/table", "lifecycle/episodes"), tests=LIFECYCLE),
     Part(modules=("routing",), tests=("routing",)),
     Part(modules=("retry",), tests=("retry",)),
-    Part(modules=("pace",), tests=("pace", "delivery_pace")),
+    Part(modules=("pace",), tests=("pace",)),
     Part(modules=("channels/answers",), tests=("verdicts", "verdicts_failures")),
     Part(modules=("channels/slack_answers",), tests=("slack_answers",)),
     Part(modules=("channels/mending",), tests=("mending",)),
