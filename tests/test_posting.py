@@ -10,13 +10,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.alarm import State
+from bridge.attempt import SHORTENED, TOLD_TOGETHER
 from bridge.channels.kind import Finding
-from bridge.message import BEFORE, Answer, Count, DeliveryState, Digest, Step, Verdict
+from bridge.message import BEFORE, Answer, Count, DeliveryState, Digest, Message, Step, Verdict
 from bridge.pace import Spacing, Window
 from bridge.post import Post
 from bridge.posting import Poster
 from bridge.sources.own import Own, body_of
-from bridge.store import StoreUnavailable, Told
+from bridge.store import Pause, StoreUnavailable, Told
 from bridge.store.work import Unsure
 from bridge.trouble import Trouble
 from tests.conftest import NOW
@@ -46,6 +47,7 @@ class Subject:
         self.calls: list[Any] = []
         self.rendered: list[Any] = []
         self.learnt: list[Any] = []
+        self.kept: list[Any] = []
         self.condition: Any = SimpleNamespace(
             hands_over=False,
             state=SimpleNamespace(reason="401"),
@@ -96,6 +98,9 @@ class Subject:
 
     async def _learn(self, verdict, move):
         self.learnt.append((verdict, move))
+
+    async def keep_pause(self, pause):
+        self.kept.append(pause)
 
     async def message(self, episode_id, channel):
         assert (episode_id, channel) == (1, "ops")
@@ -512,3 +517,82 @@ async def test_what_was_never_tried_cannot_have_arrived_or_may_be_done_again_is_
     ops.is_unsure = None
     await ops.attempt(a_delivery(attempts=1))
     assert (ops.looked, len(ops.calls)) == ([], 3)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("room C1", 1), ("", 0)], ids=["shared", "its own"])
+async def test_a_pause_of_what_channels_share_is_kept_for_the_next_process(name, kept, clock):
+    limited = a_verdict(Answer.RETRY, throttled=True, after_seconds=30.0)
+    ops = Subject(clock, room=Spacing(None, name=name), answer=limited)
+    await ops.attempt()
+    assert ops.kept == [Pause(name=name, until=NOW + timedelta(seconds=30), begun_at=NOW)] * kept
+
+
+# what a message had no room for
+
+PART = Message(text="more", plain="more")
+FULL = Message(text="CPU", plain="plain CPU", rest=(PART, PART), plain_rest=(PART,))
+BEFORE_IT = Told(receipt=RECEIPT, event_id=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "post", "rest"),
+    [
+        ({}, {}, 2),
+        ({"plain": True}, {}, -1),
+        ({"step": UPDATE}, {}, 2),
+        ({"step": THREAD}, {}, 0),
+        ({}, {"threads": False}, 0),
+        ({"episode_id": 0}, {}, 0),
+        ({}, {"answer": a_verdict(Answer.RETRY)}, 0),
+        ({}, {"render": lambda _: replace(FULL, rest=())}, 0),
+    ],
+    ids=[
+        "a post",
+        "plain text",
+        "an update",
+        "an answer",
+        "without threads",
+        "of no alarm",
+        "not taken",
+        "room for all",
+    ],
+)
+async def test_what_the_alarms_message_had_no_room_for_is_told_once_that_is_taken(changes, post, rest, clock):
+    ops = Subject(clock, told=BEFORE_IT, **{"render": lambda _: FULL, **post})
+    assert (await ops.attempt(a_delivery(**changes))).rest == rest
+
+
+async def test_a_message_that_is_less_than_its_template_makes_says_so_and_one_that_is_all_of_it_says_nothing(clock):
+    assert await Subject(clock).outcome() == (DeliveryState.SENT, "")
+    short = Subject(clock, render=lambda _: FULL)
+    assert await short.outcome() == (DeliveryState.SENT, SHORTENED)
+
+
+async def test_a_message_that_told_the_end_as_well_says_in_what_it_is_less(clock):
+    ops = Subject(clock, render=lambda _: FULL)
+    end = a_delivery(2, state_told=State.RECOVERED)
+    assert await ops.outcome(behind=[end]) == (DeliveryState.SENT, f"{TOLD_TOGETHER}; {SHORTENED}")
+    assert await Subject(clock).outcome(behind=[end]) == (DeliveryState.SENT, TOLD_TOGETHER)
+
+
+@pytest.mark.parametrize(("threads", "hands_over"), [(False, False), (True, True)], ids=["no threads", "handed over"])
+async def test_the_rest_of_a_message_is_left_out_where_its_thread_is_out_of_reach(threads, hands_over, clock):
+    ops = Subject(clock, told=BEFORE_IT, threads=threads)
+    ops.condition.hands_over = hands_over
+    outcome = SUPERSEDED, "the thread it belongs to is out of reach"
+    assert await ops.outcome(a_delivery(step=Step.REST)) == outcome
+    assert ops.calls == []
+
+
+async def test_the_rest_of_a_message_goes_into_its_thread(clock):
+    ops = Subject(clock, told=BEFORE_IT)
+    assert (await ops.outcome(a_delivery(step=Step.REST)))[0] is DeliveryState.SENT
+    assert (ops.calls[0].step, ops.calls[0].receipt) == (Step.REST, RECEIPT)
+
+
+async def test_the_rest_of_a_message_that_has_room_for_all_of_it_by_now_is_left_out(clock):
+    empty = Message(text="", plain="")
+    ops = Subject(clock, told=BEFORE_IT, render=lambda _: empty)
+    outcome = SUPERSEDED, "the message has room for all of it by now"
+    assert await ops.outcome(a_delivery(step=Step.REST)) == outcome
+    assert (await ops.outcome(a_delivery()))[0] is DeliveryState.SENT

@@ -33,7 +33,7 @@ PARTS = (
     Part(modules=("channels/slack_answers",), tests=("slack_answers",)),
     Part(modules=("channels/mending",), tests=("mending",)),
     Part(modules=("channels/success",), tests=("channel_success",)),
-    Part(modules=("merging",), tests=("merging", "delivery_merging")),
+    Part(modules=("merging",), tests=("merging",)),
     Part(modules=("digesting",), tests=("digesting",)),
     Part(modules=("planning",), tests=("planning",)),
     Part(modules=("pulse",), tests=("pulse",)),
@@ -44,7 +44,7 @@ PARTS = (
     ),
     # The delivery half.
     Part(modules=("condition",), tests=("condition",)),
-    Part(modules=("storm",), tests=("storm_looks", "storm")),
+    Part(modules=("storm",), tests=("storm_looks",)),
     Part(modules=("posting",), tests=("posting",)),
     Part(modules=("delivery",), tests=("worker",)),
     Part(modules=("store/handing",), tests=("handing", "store_handing")),
