@@ -185,6 +185,18 @@ async def test_an_update_that_is_the_first_to_have_no_room_is_told_whole_then(tm
 
 
 @virtual
+async def test_what_a_message_that_tells_trigger_and_recovery_had_no_room_for_is_the_recoverys(tmp_path, clock):
+    async with a_life(tmp_path, clock) as (slack, _, hear):
+        slack.next.append(Trouble(error="ratelimited", status=429, headers={"Retry-After": "60"}))
+        await hear(2, says("a", story="short"))
+        over = {**json.loads(recovers("b", 2, name=EVENT)), "story": STORY}
+        await hear(2.5, json.dumps(over).encode(), seconds=90)
+        assert len(slack.top_level) == 1
+        told = "".join(shown(text) for one in rest(slack) for text in sections(one))
+        assert "".join(STORY.split()) in "".join(told.split())
+
+
+@virtual
 async def test_a_kill_between_the_parts_repeats_none_whose_answer_was_stored(tmp_path, clock):
     async with serve_slack(clock=clock.monotonic) as slack:
         text = CONFIG.format(token=TOKEN, api=slack.api_url, hook=slack.hook_url, channel="ops", more="")

@@ -32,9 +32,11 @@ def enqueue(connection: Connection, result: Result, ids: Ids) -> bool:
 
 
 def _part(result: Result, delivery_id: int) -> Delivery:
+    shown = result.also[-1].delivery if result.also else result.delivery  # in a trigger's place, its recovery
     return replace(
         result.delivery,
         id=delivery_id,
+        event=shown.event,
         step=Step.REST,
         state=DeliveryState.WAITING,
         attempts=0,
