@@ -21,14 +21,15 @@ def main() -> int:
     options.add_argument("--first", type=int, default=0, help="the first of them")
     options.add_argument("--seed", type=int, help="this one alone, with all that happens in it")
     options.add_argument("--shrink", action="store_true", help="leave out of it what is not needed")
-    options.add_argument("--trace", action="store_true", help="print a digest of it instead")
+    options.add_argument("--trace", action="store_true", help="print a digest of each instead")
     options.add_argument("--processes", type=int, help="at once; else as many as there are processors")
     given = options.parse_args()
+    if given.trace:
+        for seed in range(given.first, given.first + given.seeds) if given.seed is None else (given.seed,):
+            print(trace(run(make(seed))))
+        return 0
     if given.seed is None:
         return many(given.first, given.seeds, given.processes)
-    if given.trace:
-        print(trace(run(make(given.seed))))
-        return 0
     return one(given.seed, is_shrunk=given.shrink)
 
 

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
+from urllib.parse import parse_qs
 
 # How a request may fare. The first word is what it means to the platform.
 TAKEN = "taken"  # and said so
@@ -22,6 +23,8 @@ BROKEN = "broken"  # nothing is taken until somebody mends it
 GONE = "gone"  # the message to update or answer is not there
 TEMPLATE = "template"  # it fails: a plain text comes
 PAGE = "page"  # a log-in page: not taken
+LINKED = "linked"  # no fault: an alarm's message before, whose address was asked for, stands there
+LEFT_OUT = "left out"  # no fault either: an answer that tells what a message had no room for
 CLEAR = frozenset({TAKEN, LIMITED, UNAVAILABLE, RICH, REFUSED, BROKEN, GONE, PAGE})  # the answer says which it was
 KEPT = frozenset({TAKEN, TAKEN_UNSAID, SLOW, UNSURE})
 
@@ -29,6 +32,9 @@ WORDS = re.compile(
     r"sim (?P<state>\w+) value=(?P<value>\S*) event=(?P<event>\d+) delivery=(?P<delivery>\d+) "
     r"channel=(?P<channel>\w+)"
 )
+BEFORE = re.compile(r" before=\S*/(\d+\.\d+)")
+REST = re.compile(r"What the message had no room for, in full(?: \((\d+)/\d+\))?")
+BLANKS = re.compile(r"\s+")
 MEMBER = re.compile(r" has=(\w+)=(\S+)")
 PLAIN = re.compile(r"Value: (?P<value>\d+) %|\"value\": (?P<strange>\d+)")
 STATES = {
@@ -58,6 +64,9 @@ class Request:
     config: int = 0  # how many were in force before
     members: tuple[tuple[str, str], ...] = ()  # state and mark of what a digest tells of
     ts: str = ""  # of the message that was posted, updated or answered
+    before: str = ""  # ts of the message that it says the alarm had before
+    part: int = 0  # of what the message had no room for: then it is an answer that tells nothing else
+    whole: str = ""  # what such an answer tells, without blanks
 
     @property
     def ids(self) -> dict[str, str]:
@@ -71,7 +80,7 @@ class Room:
 
     broken_until: float = 0.0
     limited_until: float = 0.0
-    messages: dict[str, None] = field(default_factory=dict)  # ts of what stands there
+    messages: dict[str, str] = field(default_factory=dict)  # ts of what stands there, and the channel that posted it
     latest: int = 0
     chats: "dict[str, Chat]" = field(default_factory=dict)  # by channel, the main one first
 
@@ -100,7 +109,7 @@ class Chat:
             line.write(200, JSON, json.dumps({"ok": False, "error": "invalid_auth"} if is_broken else {"ok": True}))
             return
         if target.endswith("getPermalink"):
-            line.write(200, JSON, json.dumps({"ok": False, "error": "message_not_found"}))
+            line.write(200, JSON, json.dumps(self._permalink(parse_qs(body.decode()))))
             return
         if "conversations." in target:
             line.write(200, JSON, json.dumps(self._standing()))
@@ -123,6 +132,16 @@ class Chat:
         else:
             line.write(*self._words(request))
 
+    def _permalink(self, asked: dict[str, list[str]]) -> dict[str, Any]:
+        """Give the address of a message that stands there."""
+        if self._world.times()[0] < self.room.broken_until:
+            return {"ok": False, "error": "invalid_auth"}
+        ts = asked["message_ts"][0]
+        if ts not in self.room.messages:
+            return {"ok": False, "error": "message_not_found"}
+        self._world.met(LINKED)
+        return {"ok": True, "permalink": f"https://sim.slack.com/archives/C1/{ts}"}
+
     def _standing(self) -> dict[str, Any]:
         """Give what stands there, to a token that may read it: that of every other run."""
         if self._world.scenario.seed % 2:
@@ -137,22 +156,37 @@ class Chat:
 
     def _read(self, target: str, headers: dict[str, str], said: dict[str, Any]) -> Request:
         step, members, channel = "post", (), self.room.main
+        more: dict[str, Any] = {}
         if self.kind == "webhook":
             found = {"state": said["state"], "event": said["event_id"], "delivery": headers["webhook-id"]}
             value = said["alarm"]["value"] or said["callback"].get("value") or own_mark(said["callback"])
         else:
-            found, value = _found(said["text"])
+            found, value = self._found(said)
             channel = found.pop("channel", channel)
             if not found["event"] and value.isdecimal() and int(value) % SPOILT == 0:
                 self._world.met(TEMPLATE)
             members = tuple(MEMBER.findall(said["text"]))
             step = "update" if target.endswith("chat.update") else "reply" if "thread_ts" in said else "post"
+            more = _more(said) if step == "reply" else {}
+            if more:
+                self._world.met(LEFT_OUT)
+            if linked := BEFORE.search(said["text"]):
+                more["before"] = linked[1]
         now, wall = self._world.times()
         return Request(
             at=now, wall=wall, channel=channel, step=step, mark=str(value), members=members, fared="", life=self._world.life,
             config=len(self._world.history.configs),
-            ts=said.get("ts") or said.get("thread_ts") or "", **found,
+            ts=said.get("ts") or said.get("thread_ts") or "", **found, **more,
         )  # fmt: skip
+
+    def _found(self, said: dict[str, Any]) -> tuple[dict[str, str], str]:
+        """Read off what a message tells; a part of what another had no room for says so in its metadata alone."""
+        if not REST.match(said["text"]) or "thread_ts" not in said:
+            return _found(said["text"])
+        channel = self.room.messages.get(said["thread_ts"], self.room.main)
+        found = {"state": "rest", "event": "", "delivery": "", "value": "?", "channel": channel}
+        found |= said.get("metadata", {}).get("event_payload", {})
+        return found, found.pop("value")
 
     def _fate(self, request: Request) -> tuple[str, float]:
         now = self._world.times()[0]
@@ -181,7 +215,7 @@ class Chat:
         if request.step == "post":
             self.room.latest += 1
             request.ts = f"1700000000.{self.room.latest:06d}"
-            self.room.messages[request.ts] = None
+            self.room.messages[request.ts] = request.channel
 
     def vanish(self) -> None:
         """Let somebody delete all messages."""
@@ -215,6 +249,15 @@ def _found(text: str) -> tuple[dict[str, str], str]:
     return {"state": STATES.get(first, "unrecognised"), "event": "", "delivery": ""}, value[1] or value[
         2
     ] if value else "?"
+
+
+def _more(said: dict[str, Any]) -> dict[str, Any]:
+    """Read off what part it is of what a message had no room for; a message of one part does not number it."""
+    found = REST.match(said["text"])
+    if found is None:
+        return {}
+    sections = [one["text"]["text"] for one in said.get("blocks", ()) if one["type"] == "section"]
+    return {"part": int(found[1] or 1), "whole": BLANKS.sub("", "".join(sections) or said["text"][found.end() :])}
 
 
 def own_mark(body: Any) -> str:

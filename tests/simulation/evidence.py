@@ -25,7 +25,7 @@ class Evidence:
         self.model = Model(self.plan)
         self.requests: dict[tuple[str, str, str], list[Request]] = defaultdict(list)
         for request in history.requests:
-            if request.state != "digest":
+            if request.state != "digest" and not request.part:
                 self.requests[request.channel, request.mark, request.state].append(request)
         self.broken = {name: self._breaks(name) for name in self.plan.channels}
         self.said: dict[bytes, Told] = {

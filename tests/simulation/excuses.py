@@ -29,7 +29,7 @@ def is_excused(seen: Evidence, news: News, channel: str) -> bool:
 def is_told_elsewhere(seen: Evidence, news: News, channel: str) -> bool:
     """Whether somebody was told in its place, or will not be: he refused it, or it was over before he was mended."""
     for place in seen.places(channel)[1:]:
-        if seen.kept(place, news) or seen.refused(place, news) or is_digested(seen, news, place):
+        if _was_heard(seen, news, place):
             return True
         if news.state in ENDS and _was_handed(seen, news, place) and not seen.model.calls_at_the_end(news, place):
             return True  # who has the alarm by now is silent at its end
@@ -51,7 +51,7 @@ def _knows_better(seen: Evidence, news: News, channel: str, place: str) -> bool:
     later = [one for one in seen.model.news if one.key == news.key and one.rank > news.rank and one.state != "repeat"]
     repeats = [one for one in seen.model.news if one.key == news.key and one.rank > news.rank and one.state == "repeat"]
     newer = later if news.state == "escalated" else later + repeats
-    return any(seen.kept(place, one) or seen.refused(place, one) or is_digested(seen, one, place) for one in newer)
+    return any(_was_heard(seen, one, place) for one in newer)
 
 
 def _was_repeated(seen: Evidence, news: News, channel: str) -> bool:
@@ -62,17 +62,17 @@ def _was_repeated(seen: Evidence, news: News, channel: str) -> bool:
     since = news.at - route.repeat_interval * 1000
     before = [one for one in seen.life(news) if one.state == "repeat" and since < one.at and one.rank < news.rank]
     others = [one for one in before if channel not in one.steps]
-    return any(
-        seen.kept(channel, one) or seen.refused(channel, one) or is_digested(seen, one, channel) for one in others
-    )
+    return any(_was_heard(seen, one, channel) for one in others)
 
 
 def _was_handed(seen: Evidence, news: News, channel: str) -> bool:
-    """Whether a channel was given the alarm's trigger, however it took that."""
+    """Whether a channel was given the alarm's trigger, however it took that: a dead letter is known of, too."""
     before = [one for one in seen.life(news) if one.state == "triggered"]
-    return any(
-        seen.kept(channel, one) or seen.refused(channel, one) or is_digested(seen, one, channel) for one in before
-    )
+    return any(_was_heard(seen, one, channel) or was_given_up(seen, one, channel) for one in before)
+
+
+def _was_heard(seen: Evidence, news: News, channel: str) -> bool:
+    return bool(seen.kept(channel, news) or seen.refused(channel, news)) or is_digested(seen, news, channel)
 
 
 def _was_over(seen: Evidence, news: News, channel: str) -> bool:

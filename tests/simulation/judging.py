@@ -1,12 +1,12 @@
 """Whether a run kept the promises: each that it broke, in a sentence that begins with its name.
 
-`hearing` is about the upper half, `telling` with its `excuses` about the lower, `manners` about how platforms were treated.
+`hearing` is about the upper half, `telling` with its `excuses` and `threads` about the lower, `manners` about how platforms were treated.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation import hearing, manners, telling
+from tests.simulation import hearing, manners, telling, threads
 from tests.simulation.chat import BROKEN
 from tests.simulation.evidence import Evidence
 
@@ -24,8 +24,11 @@ def judge(history: Any) -> tuple[list[str], Evidence]:
         telling.endings,
         _known,
         telling.order,
+        threads.rests,
+        threads.links,
         manners.pace,
         manners.waits,
+        manners.shared,
     ):
         wrong += check(seen)
     return wrong, seen

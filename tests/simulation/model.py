@@ -26,6 +26,7 @@ class News:
     episode: Episode | None
     plan: Plan  # the config in force
     steps: dict[str, tuple[str, ...]]  # channel → the calls that it makes there
+    again: bool = False  # the alarm had recovered
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ class Model:
             if calls:
                 steps[channel] = calls
         self._add(state, heard.told.mark, key, episode, steps)
+        self.news[-1].again = meant.row == "recovered, after the recovery"
 
     def _end(self, state: str, key: Key, episode: Episode) -> None:
         """Tell of an end whoever was given the episode."""

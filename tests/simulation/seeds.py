@@ -18,7 +18,8 @@ from tests.simulation.world import History, run
 
 DISTURBANCES = ("nine bindings", "sent again later", "late", "hung up on")
 VERDICTS = ("sent", "retry", "rejected", "broken", "ambiguous", "gone")
-FAULTS = tuple(sorted({*CHANNEL_FAULTS, *OTHER_FAULTS, *DISTURBANCES, chat.GONE, chat.TEMPLATE, "given up"}))
+MET = (chat.GONE, chat.TEMPLATE, "given up", chat.LINKED, chat.LEFT_OUT)
+FAULTS = tuple(sorted({*CHANNEL_FAULTS, *OTHER_FAULTS, *DISTURBANCES, *MET}))
 
 
 @dataclass(slots=True, kw_only=True)

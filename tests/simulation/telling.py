@@ -30,11 +30,11 @@ def told(seen: Evidence) -> Iterator[str]:
             if not kept and not is_excused(seen, news, channel) and not is_told_elsewhere(seen, news, channel):
                 yield f"told: {channel} was never told {named(news)}"
             wished = seen.replays[channel, news.mark, news.state]
-            if len(kept) > len(steps) + wished + sum(_is_unsure(seen, one) for one in kept):
+            if len(kept) > len(steps) + wished + sum(is_unsure(seen, one) for one in kept):
                 yield f"twice: {channel} was told {named(news)} {len(kept)} times: {shown(kept)}"
 
 
-def _is_unsure(seen: Evidence, request: Request) -> bool:
+def is_unsure(seen: Evidence, request: Request) -> bool:
     """Whether the bridge cannot know that a message was taken."""
     if request.fared != TAKEN:
         return True
@@ -65,7 +65,7 @@ def order(seen: Evidence) -> Iterator[str]:
     latest: dict[Any, Any] = {}
     for request in seen.history.requests:
         news = seen.news.get((request.mark, request.state))
-        if request.fared not in KEPT or news is None or request.state == "unrecognised":
+        if request.fared not in KEPT or news is None or request.state == "unrecognised" or request.part:
             continue
         if seen.was_replayed(request):
             continue

@@ -99,14 +99,17 @@ def test_an_update_for_which_a_newer_one_was_made_need_not_be_made_also_where_th
     assert is_excused(seen, repeat, "ops") is excused
 
 
-@pytest.mark.parametrize(("fared", "elsewhere"), [(TAKEN, True), (REFUSED, True), ("", False)])
-def test_a_fallback_that_is_silent_at_ends_has_the_alarm_also_where_it_refused_the_trigger(fared, elsewhere):
+@pytest.mark.parametrize(
+    ("fared", "note", "elsewhere"),
+    [(TAKEN, "", True), (REFUSED, "", True), ("", "given up after 0:10:00: 503", True), ("", "503", False)],
+)
+def test_a_fallback_that_is_silent_at_ends_has_the_alarm_also_where_it_refused_the_trigger(fared, note, elsewhere):
     episode = an_episode()
     trigger = news(10, "triggered", "1000", episode, ops=("post",))
     ending = news(30, "recovered", "1002", episode, at=50_000, ops=("update",))
     made = [request("ops", "triggered", "999", BROKEN, at=1.0), request("ops", "triggered", "999", TAKEN, at=40.0)]
     made += [request("hook", "triggered", "1000", fared)] if fared else []
-    seen = seen_with(*made, news=[trigger, ending])
+    seen = seen_with(*made, news=[trigger, ending], deliveries=[("hook", "dead", note)])
     assert is_told_elsewhere(seen, ending, "ops") is elsewhere
 
 

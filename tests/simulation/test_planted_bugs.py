@@ -141,23 +141,24 @@ def test_what_goes_round_in_a_circle_is_not_lost_where_the_check_of_the_config_f
 
 
 @pytest.mark.parametrize(
-    ("plant", "promise"),
+    ("plant", "promise", "likely"),
     [
-        (answer_before_commit, "lost"),
-        (verdict_ignored, "told"),
-        (order_of_an_alarm_broken, "order"),
-        (pause_forgotten_on_restart, "waits"),
-        (ambiguous_taken_for_sent, "told"),
-        (step_repeated_after_a_crash, "twice"),
-        (recovery_dropped_in_a_digest, "told"),
-        (two_fallbacks_in_a_circle, "told"),
-        (late_resend_opens_again, "decided"),
-        (reopening_of_a_replaced_episode_lost, "decided"),
+        (answer_before_commit, "lost", 3),
+        (verdict_ignored, "told", 0),
+        (order_of_an_alarm_broken, "order", 0),
+        (pause_forgotten_on_restart, "waits", 27),
+        (ambiguous_taken_for_sent, "told", 0),
+        (step_repeated_after_a_crash, "twice", 0),
+        (recovery_dropped_in_a_digest, "told", 15),
+        (two_fallbacks_in_a_circle, "told", 0),
+        (late_resend_opens_again, "decided", 0),
+        (reopening_of_a_replaced_episode_lost, "decided", 2),
     ],
 )
-def test_it_is_found_within_two_hundred_seeds(plant, promise, monkeypatch):
+def test_it_is_found_within_two_hundred_seeds(plant, promise, likely, monkeypatch):
+    """`likely` is the seed that found it last: tried first, it spares the others."""
     plant(monkeypatch)
-    for seed in range(MOST_SEEDS):
+    for seed in (likely, *range(MOST_SEEDS)):
         wrong = [one for broken in seeds.try_seed(seed).broken.values() for one in broken]
         if any(one.startswith(f"{promise}:") for one in wrong):
             return

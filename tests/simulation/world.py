@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,8 +13,9 @@ from typing import Any
 from unittest import mock
 
 import structlog
+from aiohttp import connector
 
-from bridge import delivery, parts
+from bridge import delivery, parts, troubles
 from bridge.app import Running, bridge
 from bridge.config import Config, load
 from bridge.rendering import Renderer
@@ -26,7 +28,7 @@ from tests.simulation.sender import Sender
 from tests.simulation.store import Disk, folder
 
 PORTS = {"ops": 9001, "dba": 9001, "hook": 9002, "tickets": 9003, "spare": 9004}
-COARSE = 120.0  # seconds: what is done by the clock is done this seldom
+COARSE = 300.0  # seconds: what is done by the clock is done this seldom
 NIGHT = 3600.0
 LONGEST_SETTLING = 12 * 3600.0
 WORK = (
@@ -240,9 +242,9 @@ class World:
             return
         begins, ends = self.scenario.night
         await asyncio.sleep(begins)
-        self.clock.coarse = delivery.LONGEST_WAIT_SECONDS = NIGHT
+        self.clock.coarse = delivery.LONGEST_WAIT_SECONDS = troubles.LOOK_SECONDS = NIGHT
         await asyncio.sleep(ends - begins)
-        self.clock.coarse = delivery.LONGEST_WAIT_SECONDS = COARSE
+        self.clock.coarse = delivery.LONGEST_WAIT_SECONDS = troubles.LOOK_SECONDS = COARSE
 
     def _read(self) -> None:
         history, rows = self.history, self.disk.rows
@@ -285,7 +287,10 @@ def templates() -> Path:
         "{% if channel.name != 'dba' and alarm.value and (alarm.value | int) % SPOILT == 0 %}{{ 1 // 0 }}{% endif %}"
         '{% set own = callback["alarm-bridge"] %}{"text": "sim {{ state }} value={% if own %}{{ own.trouble }}:{{ own.about }}:'
         "{{ own.status }}:{{ own.at }}{% else %}{{ callback.value or alarm.value }}{% endif %} "
-        'event={{ event_id }} delivery={{ delivery_id }} channel={{ channel.name }}"}'
+        "event={{ event_id }} delivery={{ delivery_id }} channel={{ channel.name }} "
+        'before={{ alarm.last_message }} note={{ callback.note }}", "metadata": {"event_type": "alarm_bridge", "event_payload": {'
+        '"state": "{{ state }}", "value": "{{ alarm.value }}", "event": "{{ event_id }}", "delivery": "{{ delivery_id }}", '
+        '"channel": "{{ channel.name }}"}}}'
     )
     said = said.replace("SPOILT", str(SPOILT))
     for kind in ("slack", "slack_webhook"):
@@ -307,9 +312,10 @@ _RENDERER = cache(Renderer)
 
 def run(scenario: Scenario) -> History:
     """Run a scenario in a loop of its own."""
-    structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with (
         mock.patch.object(delivery, "LONGEST_WAIT_SECONDS", COARSE),
+        mock.patch.object(troubles, "LOOK_SECONDS", COARSE),
         mock.patch.object(parts, "Renderer", _RENDERER),  # compiling takes longer than all of a run
         asyncio.Runner(loop_factory=SimLoop) as runner,
     ):
@@ -319,10 +325,7 @@ def run(scenario: Scenario) -> History:
             return await World(loop, scenario).run()
 
         try:
-            return runner.run(go())
+            with mock.patch.object(connector, "monotonic", loop.time):  # by it idle connections are closed
+                return runner.run(go())
         finally:
             loop.thread = lambda *_: loop.create_future()
-
-
-def _drop(*_: Any) -> Any:
-    raise structlog.DropEvent
