@@ -1,5 +1,8 @@
 """`alarm-bridge close` and `replay` before anything is asked for: what they mean, and whether a person is sure."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from bridge.commands import close
@@ -82,6 +85,28 @@ def test_an_alarms_id_is_no_deliverys(asking):
         "nonsense: no delivery has this id, and no callback; `alarm-bridge deliveries` and `callbacks` show them\n"
     )
     assert (result.exit_code, requests(asking)) == (1, [])
+
+
+@pytest.mark.parametrize("state", ["sent", "dead", "waiting", "begun"])
+def test_what_nobody_would_send_again_is_said_with_what_to_do_and_not_asked_for(asking, state):
+    ids = change(asking, state)
+    config = asking.place / "config.yaml"
+    config.write_text(config.read_text().replace("here", "other"))
+    for words in (ids, ["--dead"] if state == "dead" else ids):
+        result = asking("replay", *words)
+        assert result.stderr == "".join(
+            f"{one}: its channel here is not in the config; a channel of that name there, whatever its type and room, "
+            "gets what waits for it, and what is sent again then\n"
+            for one in ids
+        )
+        assert (result.exit_code, result.stdout, requests(asking)) == (1, "", [])
+
+
+def change(asking, state):
+    """Let all deliveries be in a state; give their ids."""
+    with closing(sqlite3.connect(asking.place / STORE)) as connection, connection:
+        connection.execute("UPDATE deliveries SET state = ?", [state])
+    return [str(one) for (one,) in asking.rows("SELECT id FROM deliveries ORDER BY id")]
 
 
 def test_a_callback_that_was_understood_is_not_judged_again(asking):

@@ -63,6 +63,22 @@ async def test_a_dead_letter_goes_back_into_its_queue_under_its_own_id(tmp_path,
 
 
 @virtual
+async def test_what_waits_for_a_channel_that_is_gone_is_told_wherever_its_name_is_given_again(tmp_path, clock):
+    down = Scripted(clock, lambda _call: a_verdict(Answer.RETRY, after_seconds=600))
+    async with a_spine(tmp_path, CONFIG, clock, change=scripted(clock, {"here": down})) as spine:
+        await spine.take(of("ins-a"))
+        await spine.settle(5)
+    async with a_spine(tmp_path, CONFIG.replace("here", "other"), clock) as spine:
+        await spine.settle(1200)
+        assert [row[1] for row in deliveries(spine)] == ["waiting"]
+    elsewhere = Scripted(clock)
+    text = CONFIG.replace("here: {type: terminal}", 'here: {type: webhook, url: "http://127.0.0.1:9/"}')
+    async with a_spine(tmp_path, text, clock, change=scripted(clock, {"here": elsewhere})) as spine:
+        await spine.settle(60)
+        assert (len(elsewhere.calls), [row[1] for row in deliveries(spine)]) == (1, ["sent"])
+
+
+@virtual
 async def test_what_was_sent_is_sent_again_under_an_id_of_its_own(tmp_path, clock):
     channel = Scripted(clock)
     async with a_spine(tmp_path, CONFIG, clock, change=scripted(clock, {"here": channel})) as spine:

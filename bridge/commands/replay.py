@@ -7,16 +7,20 @@ from sqlalchemy import select
 
 from bridge.commands.asking_for import ask_for, unique
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel
-from bridge.commands.listing import desk, store_file
+from bridge.commands.listing import Desk, desk, store_file
 from bridge.commands.output import WRONG_USAGE, fail, say
 from bridge.episode import number_of
 from bridge.message import DeliveryState
-from bridge.store.asking import Asking
 from bridge.store.ids import read_id
 from bridge.store.requests import What, Wish, why_not_judge, why_not_replay
 from bridge.store.schema import callbacks, deliveries
 
 UNKNOWN = "no delivery has this id, and no callback; `alarm-bridge deliveries` and `callbacks` show them"
+REMOVED = (
+    "its channel {name} is not in the config; a channel of that name there, whatever its type and room, "
+    "gets what waits for it, and what is sent again then"
+)
+AGAIN = frozenset({DeliveryState.WAITING, DeliveryState.BEGUN, DeliveryState.SENT, DeliveryState.DEAD})
 ALARM = "is an alarm's id; `alarm-bridge explain {name}` shows its deliveries"
 
 
@@ -40,32 +44,42 @@ def replay(
     if bool(ids) is dead or (channel and not dead):
         fail("give the ids of what is to be sent again, or --dead, which takes --channel NAME", WRONG_USAGE)
     with desk(config) as at:
-        found = _dead(at.asking, channel) if dead else {name: _wish(at.asking, name) for name in unique(ids or ())}
+        found = _dead(at, channel) if dead else {name: _wish(at, name) for name in unique(ids or ())}
     wishes = {name: wish for name, wish in found.items() if isinstance(wish, Wish)}
-    if dead and not wishes:
+    if dead and not found:
         say(f"no dead letter{' of ' + channel if channel else ''}")
         return
     refused = {name: why for name, why in found.items() if isinstance(why, str)}
     ask_for(store_file(at.config), wishes, refused)
 
 
-def _dead(asking: Asking, channel: str) -> dict[str, Wish | str]:
+def _dead(at: Desk, channel: str) -> dict[str, Wish | str]:
     """Find the dead letters, the oldest first: they are told in that order."""
-    found = [one.id for one in asking.deliveries(state=DeliveryState.DEAD, channel=channel)]
-    return {str(id_): Wish(what=What.REPLAY, subject=id_) for id_ in reversed(found)}
+    found = list(at.asking.deliveries(state=DeliveryState.DEAD, channel=channel))
+    return {
+        str(one.id): _why_nobody_would(at, one.channel) or Wish(what=What.REPLAY, subject=one.id)
+        for one in reversed(found)
+    }
 
 
-def _wish(asking: Asking, name: str) -> Wish | str:
+def _why_nobody_would(at: Desk, channel: str) -> str:
+    """Say why nobody would send to a channel, where that is so."""
+    return "" if channel in at.config.channels else REMOVED.format(name=channel)
+
+
+def _wish(at: Desk, name: str) -> Wish | str:
     """Give what an id asks for, or why that cannot be."""
     id_ = read_id(name)
     if not id_:
         return ALARM.format(name=name) if number_of(name) else UNKNOWN
-    delivery = asking.connection.execute(
-        select(deliveries.c.state, deliveries.c.note).where(deliveries.c.id == id_)
+    delivery = at.asking.connection.execute(
+        select(deliveries.c.state, deliveries.c.note, deliveries.c.channel).where(deliveries.c.id == id_)
     ).first()
+    if delivery is not None and delivery.state in AGAIN and (why := _why_nobody_would(at, delivery.channel)):
+        return why
     if delivery is not None:
         return why_not_replay(delivery.state, delivery.note) or Wish(what=What.REPLAY, subject=id_)
-    outcome = asking.connection.execute(select(callbacks.c.outcome).where(callbacks.c.id == id_)).scalar()
+    outcome = at.asking.connection.execute(select(callbacks.c.outcome).where(callbacks.c.id == id_)).scalar()
     if outcome is not None:
         return why_not_judge(outcome) or Wish(what=What.JUDGE, subject=id_)
     return UNKNOWN
