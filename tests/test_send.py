@@ -203,11 +203,24 @@ def test_a_body_of_a_template_gets_the_present_time_and_keeps_its_state(send, re
     assert json.loads(receiver.requests[0][2])["status"] == "Trigger"
 
 
-def test_a_repeat_of_a_cloudevent_is_said_to_look_like_a_resend(send, receiver):
-    send("doc-2022-cloudevents")
+@pytest.mark.parametrize("name", ["doc-2022-cloudevents", "doc-2019-event-triggered"])
+def test_a_repeat_of_what_has_no_duration_is_said_to_look_like_a_resend(send, receiver, name):
+    send(name)
     assert send("--state", "repeat").stderr == (
-        "doc-2022-cloudevents has no duration that could grow: within five minutes the bridge takes this for a re-send\n"
+        f"{name} has no duration that could grow: within five minutes the bridge takes this for a re-send\n"
     )
+
+
+def test_a_file_of_long_ago_is_sent_as_it_is_and_how_to_bring_it_to_the_present_is_said(send, receiver, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_bytes(samples.body(METRIC))
+    said = send(str(file))
+    assert receiver.requests[0][2] == samples.body(METRIC)
+    assert said.stderr == (f"{file} began on 2017-03-09, and is sent so; --state triggered gives it the present time\n")
+    assert send("--as-is", str(file)).stderr == ""
+    assert send("--state", "triggered", str(file)).stderr == ""
+    file.write_bytes(receiver.requests[2][2])
+    assert send(str(file)).stderr == ""
 
 
 def test_the_token_goes_into_the_query_whatever_its_letters(send, receiver):

@@ -5,13 +5,25 @@ Pure but for the memory, which it changes.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bridge import sources
 from bridge.alarm import State
 from bridge.sending.memory import Memory
-from bridge.sending.retell import Body, Latest, begin, go_on, is_alarm, life_of, read_body, shift_template, write_body
+from bridge.sending.retell import (
+    Body,
+    Latest,
+    begin,
+    go_on,
+    has_duration,
+    is_alarm,
+    life_of,
+    read_body,
+    shift_template,
+    write_body,
+)
 
+OLD = timedelta(days=1)  # how long after its beginning a file is taken for one of the past
 GOES_ON = frozenset({State.REPEAT, State.ESCALATED, State.RECOVERED})
 UNHEARD = {
     State.REPEAT: "was not sent before: this repeat is the first the bridge hears of it, and counts as triggered",
@@ -51,7 +63,7 @@ def compose(name: str, body: bytes, memory: Memory, *, sample: bool, wish: Wish)
     if parsed is None or not is_alarm(parsed):
         return _no_alarm(name, body, parsed if changes else None, wish)
     if not changes:
-        letter = Letter(name=name, body=body, told=_told(parsed, None), alarm=parsed)
+        letter = Letter(name=name, body=body, told=_told(parsed, None), note=_old_note(parsed, wish), alarm=parsed)
     else:
         letter = _retold(name, parsed, wish, memory)
     _note_times(letter, wish.now, memory)
@@ -71,7 +83,7 @@ def _retold(name: str, parsed: Body, wish: Wish, memory: Memory) -> Letter:
     sent_last = memory.sent.get(name) if wish.state in GOES_ON else None
     if sent_last is not None and wish.state:
         body = go_on(sent_last, now=wish.now, session=wish.session(), state=wish.state)
-        note = _event_note(body, wish.state)
+        note = _event_note(sent_last, wish.state)
     else:
         latest = memory.latest.get(_key(write_body(parsed), wish.now), Latest())
         body = begin(parsed, now=wish.now, session=wish.session(), latest=latest, state=wish.state)
@@ -79,8 +91,16 @@ def _retold(name: str, parsed: Body, wish: Wish, memory: Memory) -> Letter:
     return Letter(name=name, body=write_body(body), told=_told(body, wish.state), note=note, alarm=body)
 
 
+def _old_note(body: Body, wish: Wish) -> str:
+    """Say of a file that is sent as it is why it may be no news to the bridge, or years old in a message."""
+    began = life_of(body).began
+    if wish.as_is or began is None or wish.now - began < OLD:
+        return ""
+    return f"began on {began:%Y-%m-%d}, and is sent so; --state triggered gives it the present time"
+
+
 def _event_note(body: Body, state: State) -> str:
-    if "specversion" not in body or state is not State.REPEAT:
+    if has_duration(body) or state is not State.REPEAT:
         return ""
     return "has no duration that could grow: within five minutes the bridge takes this for a re-send"
 

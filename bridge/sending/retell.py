@@ -171,6 +171,11 @@ def _with_times(body: Body, life: Life) -> Body:
     return body | new if old is body else body | {"alarmPolicyInfo": {**old, **new}}
 
 
+def has_duration(body: Mapping[str, Any]) -> bool:
+    """Say whether a body says how long its alarm lasts: of two that do not, nothing tells which is the later."""
+    return "specversion" not in body and "durationTime" in _times(body)
+
+
 def _times(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the object that holds the times: the body, or its policy as in the text of 2017."""
     policy = body.get("alarmPolicyInfo")
