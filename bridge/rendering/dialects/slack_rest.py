@@ -39,6 +39,8 @@ def plain_rest(said: str, plain: str, language: str) -> tuple[Message, ...]:
 
 
 def _is_cut(said: str, plain: str) -> bool:
+    if units(said.strip()) > units(plain):  # writing only adds: what is huge need not be written to know it
+        return True
     whole = slack_text.unquoted(slack_text.loose(said).strip())
     return not plain.startswith(whole)
 
