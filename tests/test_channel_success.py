@@ -46,6 +46,7 @@ GOOD = {
         ({"json": "ok", "equals": False}, '{"ok": 0}', False),
         ({"json": "status", "equals": "success"}, '{"status": "success"}', True),
         ({"json": "status", "equals": "success"}, '{"status": "Success"}', False),
+        ({"json": "X", "equals": 0}, '{"X": 0}', True),
         ({"json": "data.code", "equals": 7}, '{"data": {"code": 7}}', True),
         ({"json": "data.code", "equals": 7}, '{"data.code": 7, "data": {"code": 8}}', True),
         ({"json": "data.code", "equals": 7}, '{"data": 7}', False),
