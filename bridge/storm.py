@@ -6,7 +6,7 @@ tell of its alarm.
 """
 
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 
@@ -46,6 +46,7 @@ class Storm:
         self._is_new = True  # nothing was looked at yet: a digest may wait from before the restart
         self._has_digests = False
         self._digest_at: float | None = None  # when the last one was told
+        self._mended_at: datetime | None = None  # the channel; now, while it is tried
         self._urgent_at: deque[float] = deque()  # when urgent ones went, in the last minute
         if not self._merges:
             self._say(is_on=False)
@@ -71,6 +72,7 @@ class Storm:
         if condition.hands_over:
             self.leave(queue)
         elif condition.pause_seconds() <= 0 and self.seconds_to_look(queue) == 0:
+            self._mended_at = self._clock.now() if condition.is_broken else condition.state.mended_at
             await self.look(queue)
 
     async def look(self, queue: Queue) -> None:
@@ -121,6 +123,7 @@ class Storm:
             due_at=now + timedelta(seconds=wait),
             answers=Step.THREAD if self.post.threads else Step.POST,
             give_up_after=self.post.give_up_after,
+            mended_at=self._mended_at,
         )
 
     def _budget(self, monotonic: float) -> int:

@@ -10,10 +10,9 @@ from bridge.attempt import ended
 from bridge.clock import EPOCH, milliseconds
 from bridge.episode import Given, Phase
 from bridge.message import Answer, DeliveryState, Step, Verdict
-from bridge.store import ChannelState, Pause, Queue, Result, Told, Unsure
+from bridge.store import OVER_UNHEARD, ChannelState, Pause, Queue, Result, Told, Unsure
 from bridge.store.handing import Handed
 from bridge.store.lower import (
-    OVER_UNHEARD,
     read_channel_states,
     read_message,
     read_over_unheard,

@@ -219,17 +219,35 @@ async def test_a_digest_that_waits_when_its_channel_breaks_is_told_by_the_fallba
 
 
 @virtual
-async def test_the_digest_of_a_chat_that_was_broken_counts_what_is_over_as_well(tmp_path, clock):
+async def test_the_digest_of_a_chat_that_was_broken_tells_of_what_is_open_and_the_ends_of_what_it_told(tmp_path, clock):
+    async with a_storm(tmp_path, clock) as (slack, spine):
+        await take(spine, *(of(number) for number in range(2)))
+        await spine.settle(60)
+        slack.tokens.clear()
+        await take(spine, *(of(number) for number in range(2, 40)))
+        await take(spine, *(over(number) for number in range(2, 8)))  # before anybody looked at what waits
+        await spine.settle(1000)
+        await take(spine, *(over(number) for number in range(15)))  # a digest waits that is to tell of them
+        slack.tokens.add(TOKEN)
+        await spine.settle(4000)
+        (digest,) = [one for one in slack.messages if "Digest" in one.text]
+        assert lines(digest)[:2] == ["📋 Digest · 27 alarms", "25 triggered, 2 recovered"]
+        assert spine.rows("SELECT count(*) FROM deliveries WHERE note LIKE 'it was over before%'") == [(39,)]
+        assert spine.rows("SELECT count(*) FROM deliveries WHERE state IN ('waiting', 'begun', 'dead')") == [(0,)]
+
+
+@virtual
+async def test_a_chat_that_was_broken_while_all_came_and_went_hears_of_none_of_it(tmp_path, clock):
     async with a_storm(tmp_path, clock) as (slack, spine):
         slack.tokens.clear()
         await take(spine, *(of(number) for number in range(30)))
         await spine.settle(1000)
-        await take(spine, *(over(number) for number in range(25)))
+        await take(spine, *(over(number) for number in range(30)))
         slack.tokens.add(TOKEN)
         await spine.settle(4000)
-        assert [lines(one)[:2] for one in slack.messages if "Digest" in one.text] == [
-            ["📋 Digest · 30 alarms", "5 triggered, 25 recovered"]
-        ]
+        assert slack.messages == []
+        await take(spine, of("new"))
+        await spine.settle(60)
         assert len(slack.messages) == 1
 
 

@@ -94,7 +94,12 @@ class Subject:
         return [line["event"] for line in lines]
 
     async def look_where_due(self, *, is_idle=True, hands_over=False, pause=0.0):
-        condition: Any = SimpleNamespace(hands_over=hands_over, pause_seconds=lambda: pause)
+        condition: Any = SimpleNamespace(
+            hands_over=hands_over,
+            pause_seconds=lambda: pause,
+            is_broken=False,
+            state=SimpleNamespace(mended_at=None),
+        )
         await self.storm.look_where_due(self.queue, condition, is_idle=is_idle)
         return len(self.outbox.asked)
 

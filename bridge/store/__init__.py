@@ -5,9 +5,9 @@
 
 from bridge.store.digests import Merging
 from bridge.store.handing import handed_to, went_round
-from bridge.store.lower import OVER_UNHEARD
 from bridge.store.reading import PAGE
 from bridge.store.store import Store, Work, Written
+from bridge.store.unheard import OVER_UNHEARD
 from bridge.store.work import (
     ChannelState,
     Ids,

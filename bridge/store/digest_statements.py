@@ -4,7 +4,7 @@ from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, lite
 
 from bridge.alarm import ENDINGS, SEVERITIES, State
 from bridge.store.schema import callbacks, deliveries, episodes, events, message_episodes, messages
-from bridge.store.statements import A_DELIVERY, IS_WORK
+from bridge.store.statements import A_DELIVERY, IS_OVER, IS_WORK
 
 DIGESTED = deliveries.c.state == literal_column("'digested'")
 OF_DIGEST = and_(deliveries.c.digest == bindparam("digest"), DIGESTED)
@@ -37,6 +37,12 @@ members = (  # the alarms that digests tell of
     .join(episodes, episodes.c.id == events.c.episode_id)
     .where(deliveries.c.digest.in_(bindparam("digests", expanding=True)), DIGESTED)
     .distinct()
+)
+over_members = (  # what digests are to tell of alarms that are over
+    select(deliveries.c.id, events.c.episode_id)
+    .join(events, events.c.id == deliveries.c.event_id)
+    .join(episodes, episodes.c.id == events.c.episode_id)
+    .where(deliveries.c.digest.in_(bindparam("digests", expanding=True)), DIGESTED, IS_OVER)
 )
 messages_of = (  # the messages of episodes in a channel
     select(message_episodes.c.episode_id, message_episodes.c.message_id, messages.c.event_id, events.c.state)

@@ -5,7 +5,7 @@ that name it, so that what comes while it waits is told, too, and a restart lose
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from bridge.digesting import NAMED, TOLD_BY_NOTHING, Crowd, Plan, Waiting
 from bridge.episode import Cause, Event
 from bridge.message import Count, Delivery, DeliveryState, Digest, Step
 from bridge.store import digest_statements as statements
-from bridge.store import rows
+from bridge.store import rows, unheard
 from bridge.store.statements import add_delivery, add_event
 from bridge.store.work import Ids, Merged
 
@@ -34,13 +34,18 @@ class Merging:
     due_at: datetime  # when a digest that begins may go
     answers: Step  # how a digest is answered
     give_up_after: timedelta
+    mended_at: datetime | None = None  # what came until then and is over need not be told where its trigger was not
 
 
 def merge(connection: Connection, merging: Merging, ids: Ids) -> Merged:
     """Look at what waits for a channel, and write what becomes of it."""
     found = connection.execute(statements.waiting, {"channel": merging.channel, "most": BATCH}).all()
     digests = {row.digest or TOLD_BY_NOTHING: row for row in found if _grows(row)}
-    planned = merging.plan(_crowd(connection, merging, found, digests))
+    unheard_of = unheard.waiting(connection, merging.channel, found, merging.mended_at)
+    gone = set(unheard_of)
+    left = [row for row in found if row.id not in gone]
+    planned = merging.plan(_crowd(connection, merging, left, digests))
+    planned = replace(planned, superseded={**planned.superseded, **dict.fromkeys(unheard_of, unheard.OVER_UNHEARD)})
     _end(connection, planned, merging.give_up_after)
     for answered, deliveries in planned.digested.items():
         event_id, delivery_id = _digest(connection, merging, ids, answered, digests.get(answered))

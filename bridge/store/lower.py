@@ -9,13 +9,11 @@ from sqlalchemy import Connection
 from bridge.alarm import State
 from bridge.clock import milliseconds, moment
 from bridge.message import DeliveryState, Step
-from bridge.store import digests, rest, rows, statements
+from bridge.store import digests, rest, rows, statements, unheard
 from bridge.store.handing import Handed, hand_over
 from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Pause, Queue, Queues, Result, Told, Unsure
-
-OVER_UNHEARD = "it was over before the channel was mended, which never had its trigger"
 
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> list[Handed]:
@@ -112,8 +110,7 @@ def read_message(connection: Connection, episode_id: int, channel: str) -> Told 
 
 def read_over_unheard(connection: Connection, episode_id: int, channel: str) -> bool:
     """Say whether an episode is over of which a channel never had the trigger."""
-    values = {"episode_id": episode_id, "channel": channel, "over": OVER_UNHEARD}
-    return connection.execute(statements.over_unheard, values).first() is not None
+    return bool(unheard.among(connection, [episode_id], channel))
 
 
 def read_unsure(connection: Connection, delivery_id: int, channel: str) -> Unsure | None:

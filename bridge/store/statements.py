@@ -1,6 +1,6 @@
 """Every statement, with a name and a sentence."""
 
-from sqlalchemy import bindparam, case, delete, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal_column, or_, select, update
 
 from bridge.store.schema import (
     attempts,
@@ -137,13 +137,14 @@ forget_message = delete(message_episodes).where(
 )
 MOST_CALLS = 1000  # of one event: their ids follow the event's own
 MOST_BEFORE_ITS_TRIGGER = 1000  # ids between an episode's and that of the event which began it
-over_unheard = (  # an episode that is over, and of which a channel has not even the trigger
+IS_OVER = episodes.c.phase.in_([literal_column(f"'{phase}'") for phase in ("recovered", "replaced", "expired")])
+over_unheard = (  # episodes that are over, and of which a channel has not even the trigger
     select(episodes.c.id)
     .join(events, events.c.id.between(episodes.c.id, episodes.c.id + MOST_BEFORE_ITS_TRIGGER))
     .join(deliveries, deliveries.c.id.between(events.c.id, events.c.id + MOST_CALLS))
     .where(
-        episodes.c.id == bindparam("episode_id"),
-        episodes.c.phase.in_([literal_column(f"'{phase}'") for phase in ("recovered", "replaced", "expired")]),
+        episodes.c.id.in_(bindparam("episodes", expanding=True)),
+        IS_OVER,
         events.c.episode_id == episodes.c.id,
         events.c.state == literal_column("'triggered'"),
         deliveries.c.event_id == events.c.id,
@@ -151,14 +152,18 @@ over_unheard = (  # an episode that is over, and of which a channel has not even
         or_(
             deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "moved")]),
             deliveries.c.note == bindparam("over"),
+            and_(  # a digest that waits is to tell of it
+                deliveries.c.state == literal_column("'digested'"),
+                deliveries.c.digest.in_(bindparam("digests", expanding=True)),
+            ),
         ),
+        func.coalesce(deliveries.c.replayed_at, events.c.created_at) <= bindparam("until"),
         ~exists().where(  # it may have been told
             attempts.c.delivery_id == deliveries.c.id,
             NOT_SENT,
             attempts.c.answer == literal_column("'ambiguous'"),
         ),
     )
-    .limit(1)
 )
 ambiguous_attempt = (  # of a delivery: it may have arrived
     select(attempts.c.id)
