@@ -48,10 +48,10 @@ def test_it_is_kept_that_the_thread_has_them_and_of_the_others_nothing_changes(s
 
 
 @pytest.mark.parametrize(
-    "given",
-    [{"given": []}, {"given": [Given(channel="ops", has_rest=True)]}, {"given": [], "episode": 0}],
+    ("given", "episode"),
+    [([], None), ([Given(channel="ops", has_rest=True)], None), ([], 0)],
     ids=["the channel has not the alarm", "the thread has them", "of no alarm"],
 )
-def test_nothing_more_is_to_be_told_where(given, shelf):
-    assert not told(shelf, *given.pop("given"), **given)
+def test_nothing_more_is_to_be_told_where(given, episode, shelf):
+    assert not told(shelf, *given, episode=episode)
     assert shelf.rows(f"{PARTS} WHERE id > 1000000") == []
