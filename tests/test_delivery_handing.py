@@ -39,6 +39,13 @@ routes:
 default_channels: [ops]
 """
 MOVED = DeliveryState.MOVED
+EITHER_FALLBACK = pytest.mark.parametrize(
+    ("fallback", "told"),
+    [
+        ('{type: webhook, url: "http://127.0.0.1:9/"}', ["triggered 1", "recovered 1"]),
+        (CHAT, ["recovered 1"]),  # one message that says both
+    ],
+)
 OF_ALARM = "channel, events.state, step, deliveries.state, note"
 
 
@@ -51,13 +58,7 @@ def repeat(minutes):
     return of(1, f"p{minutes}", durationTime=minutes * 60)
 
 
-@pytest.mark.parametrize(
-    ("fallback", "told"),
-    [
-        ('{type: webhook, url: "http://127.0.0.1:9/"}', ["triggered 1", "recovered 1"]),
-        (CHAT, ["recovered 1"]),  # one message that says both
-    ],
-)
+@EITHER_FALLBACK
 @virtual
 async def test_a_trigger_that_waited_at_a_channel_silent_at_ends_is_handed_over_with_its_end(
     fallback, told, tmp_path, clock
@@ -165,13 +166,7 @@ async def break_and_tell_again(spine, ops):
     await spine.settle(600)
 
 
-@pytest.mark.parametrize(
-    ("fallback", "told"),
-    [
-        ('{type: webhook, url: "http://127.0.0.1:9/"}', ["triggered 1", "recovered 1"]),
-        (CHAT, ["recovered 1"]),  # one message that says both
-    ],
-)
+@EITHER_FALLBACK
 @virtual
 async def test_a_trigger_that_a_person_has_told_again_is_handed_over_with_its_end_that_was_told_long_ago(
     fallback, told, tmp_path, clock

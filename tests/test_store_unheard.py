@@ -1,0 +1,89 @@
+"""What a chat that was broken need not be told, on tables in memory."""
+
+from datetime import timedelta
+
+import pytest
+
+from bridge.alarm import State
+from bridge.clock import milliseconds
+from bridge.episode import Phase
+from bridge.message import Answer, DeliveryState, Verdict
+from bridge.store import digest_statements
+from bridge.store.unheard import waiting
+from tests.fakes.shelf import Shelf
+from tests.fakes.virtual import START
+from tests.test_store_digests import DIGEST, digest_waits
+from tests.test_store_lower import came_to, finish
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def shelf():
+    with Shelf() as made:
+        yield made
+
+
+def unheard_of(shelf, mended_at=START + HOUR):
+    found = shelf.connection.execute(digest_statements.waiting, {"channel": "ops", "most": 100}).all()
+    return waiting(shelf.connection, "ops", found, mended_at)
+
+
+def an_alarm(shelf, number=1, *, phase=Phase.RECOVERED, **delivery):
+    """Let an alarm be over whose trigger waits."""
+    episode = shelf.episode(number, key=f"k{number}", phase=phase)
+    return shelf.delivery(episode + 2, shelf.event(episode + 1, episode), **delivery)
+
+
+def in_a_digest(shelf):
+    return an_alarm(shelf, state=DeliveryState.DIGESTED, columns={"digest": DIGEST})
+
+
+@pytest.mark.parametrize("phase", [Phase.RECOVERED, Phase.REPLACED, Phase.EXPIRED])
+def test_what_waits_of_an_alarm_that_is_over_need_not_be_told(phase, shelf):
+    trigger = an_alarm(shelf, phase=phase)
+    assert unheard_of(shelf) == [trigger.id]
+
+
+@pytest.mark.parametrize("phase", [Phase.OPEN, Phase.CLOSED])
+def test_what_is_open_or_was_closed_by_a_person_is_told(phase, shelf):
+    an_alarm(shelf, phase=phase)
+    assert unheard_of(shelf) == []
+
+
+@pytest.mark.parametrize("mended_at", [None, START - HOUR])
+def test_all_is_told_by_a_chat_that_was_not_broken_since_it_came(mended_at, shelf):
+    an_alarm(shelf)
+    assert unheard_of(shelf, mended_at) == []
+
+
+def test_what_a_person_has_told_again_since_is_told(shelf):
+    an_alarm(shelf, columns={"replayed_at": milliseconds(START + 2 * HOUR)})
+    assert unheard_of(shelf) == []
+
+
+def test_what_a_digest_is_to_tell_of_an_alarm_that_is_over_need_not_be_told(shelf):
+    digest_waits(shelf)
+    trigger = in_a_digest(shelf)
+    assert unheard_of(shelf) == [trigger.id]
+
+
+def test_what_a_digest_tells_that_a_person_wants_again_is_told(shelf):
+    digest_waits(shelf, replayed_at=milliseconds(START))
+    in_a_digest(shelf)
+    assert unheard_of(shelf) == []
+
+
+def test_what_a_digest_may_have_told_is_told(shelf):
+    digest = digest_waits(shelf)
+    in_a_digest(shelf)
+    cut_off = Verdict(answer=Answer.AMBIGUOUS, said="cut off")
+    finish(shelf, came_to(digest, state=DeliveryState.WAITING, verdict=cut_off))
+    assert unheard_of(shelf) == []
+
+
+def test_the_end_of_what_was_told_is_told(shelf):
+    episode = shelf.episode(1, phase=Phase.RECOVERED)
+    shelf.delivery(episode + 2, shelf.event(episode + 1, episode), state=DeliveryState.SENT)
+    shelf.delivery(episode + 4, shelf.event(episode + 3, episode, State.RECOVERED))
+    assert unheard_of(shelf) == []
