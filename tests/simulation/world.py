@@ -15,7 +15,7 @@ from unittest import mock
 import structlog
 from aiohttp import connector
 
-from bridge import delivery, parts, troubles
+from bridge import delivery, lookout, parts, troubles
 from bridge.app import Running, bridge
 from bridge.config import Config, load
 from bridge.rendering import Renderer
@@ -30,6 +30,7 @@ from tests.simulation.store import Disk, folder
 PORTS = {"ops": 9001, "dba": 9001, "hook": 9002, "tickets": 9003, "spare": 9004}
 COARSE = 300.0  # seconds: what is done by the clock is done this seldom
 NIGHT = 3600.0
+QUEUES_EVERY = 12  # looks of the bridge's at its store: an hour
 LONGEST_SETTLING = 12 * 3600.0
 WORK = (
     "SELECT 1 FROM deliveries WHERE state IN ('waiting', 'begun') "
@@ -316,6 +317,7 @@ def run(scenario: Scenario) -> History:
     with (
         mock.patch.object(delivery, "LONGEST_WAIT_SECONDS", COARSE),
         mock.patch.object(troubles, "LOOK_SECONDS", COARSE),
+        mock.patch.object(lookout, "QUEUES_EVERY", QUEUES_EVERY),
         mock.patch.object(parts, "Renderer", _RENDERER),  # compiling takes longer than all of a run
         asyncio.Runner(loop_factory=SimLoop) as runner,
     ):
