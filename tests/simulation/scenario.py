@@ -9,7 +9,8 @@ from typing import Any
 BEGAN = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)  # when a run begins, by the wall clock
 CHINA = timedelta(hours=8)
 LONG = 29  # a callback whose serial it divides says more than a message of Slack's has room for
-NOTE = tuple(f"w{number:04d}" for number in range(2000))  # what it says, word for word: two messages have room for it
+NOTE = tuple(f"w{number:04d}" for number in range(2000))  # of which it says the first ones, or all
+SHORT = 800  # words: one answer has room for them, and two for all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ class Told:
         """Say whether a message has no room for all of it."""
         return not self.own and self.status != "?" and self.serial % LONG == 0
 
+    @property
+    def note(self) -> tuple[str, ...]:
+        """Give what it says beyond that, word for word; all of it costs much, and is seldom."""
+        return NOTE[: len(NOTE) if self.serial % 4 == 0 else SHORT]
+
     def body(self) -> bytes:
         """Give the bytes that are posted."""
         if self.status == "?":
@@ -66,7 +72,7 @@ class Told:
         if self.level:
             content["alarmLevel"] = self.level
         if self.is_long:
-            content["note"] = " ".join(NOTE)
+            content["note"] = " ".join(self.note)
         return json.dumps(content).encode()
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from tests.simulation.chat import LIMITED, SLOW, TAKEN
 from tests.simulation.manners import pace, shared
-from tests.simulation.scenario import NOTE
+from tests.simulation.scenario import NOTE, SHORT
 from tests.simulation.test_excuses import an_episode, news, request, seen_with
 from tests.simulation.threads import links, rests
 
-WHOLE = "".join(NOTE)
+WHOLE = "".join(NOTE[:SHORT])
 LONG = "1015"  # a serial whose callback no message has room for
 POSTED = replace(request("ops", "triggered", LONG, TAKEN), ts="1.1")
 ANSWER = replace(request("ops", "triggered", "?", TAKEN, step="reply"), ts="1.1", part=1, whole=WHOLE)
@@ -72,6 +72,17 @@ def test_an_alarm_that_comes_again_says_where_its_message_before_stands(before, 
     seen = seen_with(POSTED, second, news=told)
     seen.history.kills, seen.history.met = [], Counter()
     assert [wrong in one for one in links(seen)] == ([True] if wrong else [])
+
+
+def test_a_digest_that_names_an_alarm_in_its_newest_state_is_the_message_of_its_lives_before_too():
+    first, second = an_episode(), an_episode()
+    told = [news(10, "recovered", "1000", first, ops=("post",)), news(20, "closed", "1001", second, ops=("post",))]
+    told.append(replace(news(30, "triggered", "1002", first, ops=("post",)), again=True))
+    digest = replace(request("ops", "digest", "", TAKEN), ts="1.1", members=(("closed", "1001"),))
+    again = replace(request("ops", "triggered", "1002", TAKEN, at=60.0), ts="1.2", before="1.1")
+    seen = seen_with(digest, again, news=told)
+    seen.history.kills, seen.history.met = [], Counter()
+    assert list(links(seen)) == []
 
 
 @pytest.mark.parametrize(("last", "wrong"), [(1.2, []), (1.0, ["pace: ops and dba got 6 updates from 0.00 to 1.00"])])

@@ -7,7 +7,7 @@ from typing import Any
 from tests.simulation.chat import KEPT, REFUSED, TAKEN, Request
 from tests.simulation.evidence import Evidence, named
 from tests.simulation.excuses import GIVEN_UP
-from tests.simulation.scenario import NOTE
+from tests.simulation.model import News
 from tests.simulation.telling import is_unsure
 
 GONE_WORDS = "message_not_found"
@@ -21,11 +21,13 @@ def rests(seen: Evidence) -> Iterator[str]:
         if thread is None:
             yield f"rest: {made.channel} was told what a message had no room for in a thread of no alarm: {made.ts}"
     whole, owed = _told(answers), _owed(seen)
+    notes = {one.mark: "".join(one.note) for one in seen.history.scenario.told if one.is_long}
     for thread, rows in owed.items():
         lost = [one for one in rows if one[4] != "sent" and not _is_out_of_reach(seen, one)]
         if lost:
             yield f"rest: {thread[0]} was not told what a message had no room for: {lost[0]}"
-        if all(one[4] == "sent" for one in rows) and "".join(NOTE) not in whole[thread]:
+        mark = seen.stored[str(rows[0][0])][0]
+        if all(one[4] == "sent" for one in rows) and notes.get(mark, mark) not in whole[thread]:
             yield f"rest: {thread[0]} was not told all of what a message had no room for"
     for made in _shortened(seen):
         thread = _thread_of(seen, made)
@@ -85,9 +87,17 @@ def _messages(seen: Evidence) -> dict[Thread, list[Request]]:
             continue
         told = [(mark, state) for state, mark in made.members] or [(made.mark, made.state)]
         for news in (seen.news[one] for one in told if one in seen.news):
-            if news.episode is not None:
-                found[made.channel, id(news.episode)].append(made)
+            for episode in _told_of(seen, made, news):
+                found[made.channel, episode].append(made)
     return found
+
+
+def _told_of(seen: Evidence, made: Request, news: News) -> set[int]:
+    """Give the episodes that a message tells of; a digest names an alarm once, in its newest state."""
+    if made.state != "digest":
+        return {id(news.episode)} if news.episode else set()
+    before = (one for one in seen.model.news if one.key == news.key and one.rank <= news.rank)
+    return {id(one.episode) for one in before if one.episode}
 
 
 def _answers(seen: Evidence) -> Iterator[tuple[Thread | None, Request]]:
