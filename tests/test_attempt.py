@@ -8,12 +8,15 @@ from structlog.testing import capture_logs
 
 from bridge.alarm import Alarm, State, Status
 from bridge.attempt import (
+    PLAIN,
+    SHORTENED,
     also_told,
     as_stored,
     call_of,
     concluded,
     dissolved,
     ended,
+    falls_short,
     goes_along,
     is_about,
     over_unheard,
@@ -258,3 +261,19 @@ def test_how_long_people_waited_counts_from_when_the_callback_was_stored():
     assert b'alarm_bridge_delivery_seconds_sum{channel="ops"} 60.0' in metrics.text()
     report(ended(a_delivery(), SENT, "", now=START - timedelta(seconds=5)), metrics, Told())
     assert b'alarm_bridge_delivery_seconds_sum{channel="ops"} 60.0' in metrics.text()
+
+
+@pytest.mark.parametrize(
+    ("delivery", "verdict", "rest", "said"),
+    [
+        ({}, {}, (), ""),
+        ({}, {}, ("more",), SHORTENED),
+        ({}, {"without": "without a block"}, ("more",), "without a block"),
+        ({"plain": True, "attempts": 1, "note": "invalid_blocks"}, {}, ("more",), f"{PLAIN}: invalid_blocks"),
+        ({"plain": True, "attempts": 2, "note": "503"}, {}, (), PLAIN),
+        ({"plain": True, "attempts": 0, "note": "put back"}, {}, (), PLAIN),
+    ],
+)
+def test_in_what_a_message_that_was_taken_is_less_than_its_template_makes(delivery, verdict, rest, said):
+    message = Message(text="CPU", plain="CPU", rest=tuple(Message(text=one, plain=one) for one in rest))
+    assert falls_short(a_delivery(**delivery), a_verdict(Answer.SENT, **verdict), message) == said

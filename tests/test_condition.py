@@ -444,3 +444,11 @@ async def test_of_one_alarm_a_thousand_dead_letters_are_remembered():
     await ops.hear(Answer.REJECTED, key="c", breaks_after=3)
     pardoned = ops.condition.pardoned()
     assert (len(pardoned), pardoned[0].id) == (1000, 2)
+
+
+async def test_a_channel_that_was_left_broken_says_to_a_tenth_of_a_second_when_it_is_tried():
+    until = START + timedelta(seconds=61.26)
+    state = ChannelState(name="ops", paused_until=until, paused_at=START, mark="mark", broken_since=START)
+    with capture_logs() as logs:
+        Subject(state=state)
+    assert [line["next_try_seconds"] for line in logs] == [61.3]
