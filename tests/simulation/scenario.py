@@ -8,7 +8,7 @@ from typing import Any
 
 BEGAN = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)  # when a run begins, by the wall clock
 CHINA = timedelta(hours=8)
-LONG = 29  # a callback whose serial it divides says more than a message of Slack's has room for
+LONG = 87  # a callback whose serial it divides says more than a message of Slack's has room for
 NOTE = tuple(f"w{number:04d}" for number in range(2000))  # of which it says the first ones, or all
 SHORT = 800  # words: one answer has room for them, and two for all
 

@@ -12,7 +12,7 @@ from tests.simulation.test_excuses import an_episode, news, request, seen_with
 from tests.simulation.threads import links, rests
 
 WHOLE = "".join(NOTE[:SHORT])
-LONG = "1015"  # a serial whose callback no message has room for
+LONG = "1131"  # a serial whose callback no message has room for
 POSTED = replace(request("ops", "triggered", LONG, TAKEN), ts="1.1")
 ANSWER = replace(request("ops", "triggered", "?", TAKEN, step="reply"), ts="1.1", part=1, whole=WHOLE)
 
