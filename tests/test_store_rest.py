@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge.alarm import State
 from bridge.clock import milliseconds
 from bridge.episode import Given
 from bridge.message import DeliveryState, Step
@@ -29,7 +30,9 @@ PARTS = (
 )
 
 
-@pytest.mark.parametrize(("rest", "parts"), [(2, [1, 2]), (-2, [-1, -2])], ids=["of a message", "of its plain text"])
+@pytest.mark.parametrize(
+    ("rest", "parts"), [(2, [1, 2]), (1, [1]), (-2, [-1, -2])], ids=["two", "one", "of its plain text"]
+)
 def test_each_part_is_a_delivery_of_its_own_that_is_due_at_once(rest, parts, shelf):
     put_back = {"replayed_at": milliseconds(LATER)}
     assert told(
@@ -55,3 +58,15 @@ def test_it_is_kept_that_the_thread_has_them_and_of_the_others_nothing_changes(s
 def test_nothing_more_is_to_be_told_where(given, episode, shelf):
     assert not told(shelf, *given, episode=episode)
     assert shelf.rows(f"{PARTS} WHERE id > 1000000") == []
+
+
+def test_what_a_recovery_in_its_triggers_place_had_no_room_for_is_the_recoverys(shelf):
+    trigger = shelf.delivery(FAR + 2, shelf.event(FAR + 1, shelf.episode(1, Given(channel="ops"))))
+    repeat, recovery = (
+        came_to(shelf.delivery(number * FAR + 1, shelf.event(number * FAR, FAR, state)))
+        for number, state in ((3, State.REPEAT), (5, State.RECOVERED))
+    )
+    assert enqueue(shelf.connection, came_to(trigger, rest=1, also=(repeat, recovery)), shelf.ids)
+    assert shelf.rows("SELECT event_id, note FROM deliveries WHERE id > 1000000") == [
+        (5 * FAR, f"what delivery {FAR + 2} had no room for")
+    ]

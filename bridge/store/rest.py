@@ -43,5 +43,4 @@ def _part(result: Result, delivery_id: int) -> Delivery:
         plain=False,
         due_at=result.made_at,
         note=f"what delivery {result.delivery.id} had no room for",
-        replayed_at=None,
     )
