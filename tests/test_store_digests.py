@@ -7,10 +7,12 @@ import pytest
 from bridge.alarm import State
 from bridge.clock import milliseconds
 from bridge.digesting import NAMED, TOLD_BY_NOTHING, Plan, Waiting
+from bridge.episode import Phase
 from bridge.message import Count, DeliveryState, Step
 from bridge.store import digests
 from bridge.store.digests import Merging, an_episode, dissolve, forget, link, merge, read_digest
 from bridge.store.lower import write_results
+from bridge.store.unheard import OVER_UNHEARD
 from tests.fakes.shelf import FAR, Shelf
 from tests.fakes.virtual import START
 from tests.test_store_lower import RECEIPT, came_to
@@ -38,10 +40,18 @@ def shelf():
         yield made
 
 
-def look(shelf, answers=Step.THREAD, now=START, **plan):
+def look(shelf, answers=Step.THREAD, now=START, mended_at=None, **plan):
     """Merge what waits by this plan; give what came of it, and the crowd that was planned for."""
     planner = Planner(**plan)
-    merging = Merging(channel="ops", plan=planner, now=now, due_at=SOON, answers=answers, give_up_after=DAY)
+    merging = Merging(
+        channel="ops",
+        plan=planner,
+        now=now,
+        due_at=SOON,
+        answers=answers,
+        give_up_after=DAY,
+        mended_at=mended_at,
+    )
     return merge(shelf.connection, merging, shelf.ids), planner.crowd
 
 
@@ -192,6 +202,16 @@ def test_what_need_not_be_said_and_what_is_too_old_ends_with_its_reason(shelf):
         (3 * FAR + 2, "waiting", ""),
     ]
     assert (merged.superseded, merged.dead, merged.digested) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("mended_at", "state"), [(START, "superseded"), (None, "waiting")], ids=["mended", "never broken"]
+)
+def test_what_came_and_went_while_the_chat_was_broken_is_left_out(mended_at, state, shelf):
+    episode = shelf.episode(1, phase=Phase.RECOVERED)
+    shelf.delivery(episode + 2, shelf.event(episode + 1, episode))
+    look(shelf, mended_at=mended_at)
+    assert states(shelf) == [(episode + 2, state, OVER_UNHEARD if state == "superseded" else "")]
 
 
 def test_a_digest_that_begins_is_an_event_and_one_delivery_and_waits_a_little(shelf):
