@@ -72,7 +72,8 @@ async def test_the_same_alarm_several_times_in_a_batch_is_judged_each_time_by_th
             ],
         )
         assert [one.reason for one in judgements] == [
-            Row.NEW, Row.RESENT, Row.ROSE, Row.LATER, Row.RECOVERED, Row.LATE_RESEND, Row.AGAIN, Row.NEW
+            Row.NEW, Row.RESENT, Row.ROSE, Row.LATER, Row.RECOVERED, Row.LATE_RESEND, Row.AGAIN,
+            f"{Row.NEW}; what was open of it before is replaced",
         ]  # fmt: skip
         assert spine.rows("SELECT number, phase, repeat_count, again FROM episodes ORDER BY id") == [
             (1, "replaced", 0, 1),
