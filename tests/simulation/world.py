@@ -4,6 +4,8 @@ import asyncio
 import io
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -311,10 +313,21 @@ def templates() -> Path:
 _RENDERER = cache(Renderer)
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """Build no log lines meanwhile."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(wrapper_class=before)
+
+
 def run(scenario: Scenario) -> History:
     """Run a scenario in a loop of its own."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with (
+        silence(),
         mock.patch.object(delivery, "LONGEST_WAIT_SECONDS", COARSE),
         mock.patch.object(troubles, "LOOK_SECONDS", COARSE),
         mock.patch.object(lookout, "QUEUES_EVERY", QUEUES_EVERY),
