@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bridge.alarm import State
+from bridge.episode import Event
 from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict
 from bridge.metrics import Metrics
 from bridge.retry import Move
@@ -102,13 +104,20 @@ def over_unheard(delivery: Delivery, behind: Iterable[Delivery], *, now: datetim
 
 def goes_along(moved: Result, behind: Iterable[Delivery]) -> Result:
     """Give the result of what another channel takes over, with all that waits behind it of the same episode."""
-    episode = moved.delivery.event.episode_id
     also = tuple(
         replace(moved, delivery=one, step=one.step, attempts=one.attempts, plain=one.plain)
         for one in behind
-        if episode and one.event.episode_id == episode and one.step is not Step.REST and not went_round(one)
+        if _goes_with(moved.delivery.event, one) and not went_round(one)
     )
     return replace(moved, also=also)
+
+
+def _goes_with(first: Event, other: Delivery) -> bool:
+    """Say whether a delivery follows an event in its episode; what is told again by a person's wish may be older."""
+    event = other.event
+    follows = event.episode_id == first.episode_id and event.id >= first.id and event.state is not State.TRIGGERED
+    is_untried = other.state is DeliveryState.WAITING and other.step is not Step.REST
+    return bool(first.episode_id) and follows and is_untried
 
 
 def is_about(delivery: Delivery, channel: str) -> bool:

@@ -122,16 +122,28 @@ def test_what_a_mended_channel_need_not_hear_ends_with_all_of_its_episode_that_w
 def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits_as_it_is():
     first = a_delivery(1, attempts=4)
     moved = replace(ended(first, DeliveryState.MOVED, "handed to dba: 401", now=START), handed_to="dba")
-    came_round = "dba handed it on, and nobody took it: 401"
-    behind = [
-        a_delivery(2, step=Step.UPDATE, plain=True, attempts=1),
-        a_delivery(3, episode_id=2),
-        a_delivery(4, step=Step.REST),
-        a_delivery(5, note=came_round),
-    ]
-    result = goes_along(moved, behind)
-    expected = ended(behind[0], DeliveryState.MOVED, "handed to dba: 401", now=START)
+    second = a_delivery(2, state_told=State.REPEAT, step=Step.UPDATE, plain=True, attempts=1)
+    result = goes_along(moved, [second])
+    expected = ended(second, DeliveryState.MOVED, "handed to dba: 401", now=START)
     assert result == replace(moved, also=(replace(expected, handed_to="dba"),))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"episode_id": 2},
+        {"step": Step.REST},
+        {"note": "dba handed it on, and nobody took it: 401"},
+        {"state": DeliveryState.BEGUN},
+        {"state_told": State.TRIGGERED},
+        {"number": 4},
+    ],
+    ids=["of another episode", "the rest of a message", "what came round", "begun", "a trigger", "an older event"],
+)
+def test_this_waits_for_its_own_turn_to_be_taken_over(other):
+    moved = replace(ended(a_delivery(5), DeliveryState.MOVED, "handed to dba: 401", now=START), handed_to="dba")
+    behind = a_delivery(**{"number": 6, "state_told": State.REPEAT} | other)
+    assert goes_along(moved, [behind]) == moved
 
 
 def test_what_is_of_no_alarm_is_taken_over_alone():

@@ -199,6 +199,24 @@ async def test_a_channel_that_had_the_trigger_hears_the_end_though_it_handed_ove
         assert (ops.told()[-1], dba.told()[-1]) == ("recovered 1", "recovered 1")
 
 
+@pytest.mark.parametrize("again", [["recovered", "repeat"], ["repeat", "triggered"]])
+@virtual
+async def test_none_of_what_a_person_has_told_again_stays_behind_whatever_its_order(again, tmp_path, clock):
+    ops, _, change = the_two(clock)
+    async with a_spine(tmp_path, WITH_AN_END, clock, change=change) as spine:
+        await take(spine, of(1), repeat(5))
+        await spine.settle(5)
+        await take(spine, recovery(1))
+        await spine.settle(5)
+        sent = {state: one for one, state in spine.deliveries("deliveries.id, events.state")}
+        ops.answers = lambda _: BROKEN
+        await take(spine, of(2))
+        await spine.settle(5)
+        await request(spine, What.REPLAY, *(sent[state] for state in again))
+        await spine.settle(60)
+        assert spine.rows("SELECT channel, step FROM deliveries WHERE state = 'waiting'") == []
+
+
 @virtual
 async def test_an_older_repeat_is_not_handed_over_to_a_channel_that_has_newer_news_of_its_alarm(tmp_path, clock):
     ops, dba, change = the_two(clock)

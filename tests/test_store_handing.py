@@ -200,6 +200,14 @@ def test_a_channel_of_which_more_went_along_than_it_knew_reads_again(shelf):
     assert moved(shelf, FAR + 2, event) == [Handed(to="dba"), Handed(to="dba"), Handed(back="ops")]
 
 
+def test_a_channel_of_which_something_stays_that_it_thought_had_gone_along_reads_again(shelf):
+    event = shelf.event(FAR + 1, shelf.episode(1, OPS))
+    stays = shelf.delivery(3 * FAR, event)  # a trigger that a person has told again
+    known = ended(stays, MOVED, "", now=LATER)
+    assert moved(shelf, FAR + 2, event, also=(known,)) == [Handed(to="dba"), Handed(back="ops")]
+    assert shelf.rows(f"SELECT state FROM deliveries WHERE id = {stays.id}") == [("waiting",)]
+
+
 @pytest.mark.parametrize(
     "of",
     [

@@ -50,15 +50,16 @@ def hand_over(connection: Connection, result: Result, ids: Ids) -> list[Handed]:
     """Give a broken channel's delivery to its fallback, and with it all that waits behind it of its alarm's episode.
 
     Were they given one after the other, a restart or another config might come between: who took the
-    trigger would never hear of the end. The channel reads again where more went than it knew of.
+    trigger would never hear of the end. The channel reads again where other ones went than it knew of:
+    it has forgotten those that it thought had gone.
     """
     handed = [_give(connection, result, ids)]
-    known = {one.delivery.id for one in result.also}
-    for one in _left_behind(connection, result.delivery):
+    left = _left_behind(connection, result.delivery)
+    for one in left:
         connection.execute(statements.move, {"id_": one.id, "note_": rows.clean(result.note)})
         handed.append(_give(connection, replace(result, delivery=one), ids))
-        if one.id not in known:
-            handed.append(Handed(back=one.channel))
+    if {one.id for one in left} != {one.delivery.id for one in result.also}:
+        handed.append(Handed(back=result.delivery.channel))
     return handed
 
 
