@@ -115,9 +115,9 @@ def goes_along(moved: Result, behind: Iterable[Delivery]) -> Result:
 def _goes_with(first: Event, other: Delivery) -> bool:
     """Say whether a delivery follows an event in its episode; what is told again by a person's wish may be older."""
     event = other.event
-    follows = event.episode_id == first.episode_id and event.id >= first.id and event.state is not State.TRIGGERED
-    is_untried = other.state is DeliveryState.WAITING and other.step is not Step.REST
-    return bool(first.episode_id) and follows and is_untried
+    follows = bool(first.episode_id) and event.episode_id == first.episode_id and event.id >= first.id
+    begins = event.state is State.TRIGGERED and not event.again
+    return follows and not begins and other.state is DeliveryState.WAITING and other.step is not Step.REST
 
 
 def is_about(delivery: Delivery, channel: str) -> bool:

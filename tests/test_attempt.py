@@ -123,9 +123,12 @@ def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits
     first = a_delivery(1, attempts=4)
     moved = replace(ended(first, DeliveryState.MOVED, "handed to dba: 401", now=START), handed_to="dba")
     second = a_delivery(2, state_told=State.REPEAT, step=Step.UPDATE, plain=True, attempts=1)
-    result = goes_along(moved, [second])
-    expected = ended(second, DeliveryState.MOVED, "handed to dba: 401", now=START)
-    assert result == replace(moved, also=(replace(expected, handed_to="dba"),))
+    again = a_delivery(3)
+    again = replace(again, event=replace(again.event, again=True))
+    expected = (ended(one, DeliveryState.MOVED, "handed to dba: 401", now=START) for one in (second, again))
+    assert goes_along(moved, [second, again]) == replace(
+        moved, also=tuple(replace(one, handed_to="dba") for one in expected)
+    )
 
 
 @pytest.mark.parametrize(

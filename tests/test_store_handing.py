@@ -141,6 +141,15 @@ def test_only_a_later_episode_of_the_same_alarm_in_the_same_channel_is_newer_new
     assert moved(shelf, episode + 2, shelf.event(episode + 1, episode)) == [Handed() if is_newer else Handed(to="dba")]
 
 
+def test_that_an_alarm_fired_again_after_its_recovery_is_newer_news_than_that(shelf):
+    episode = shelf.episode(1, OPS)
+    recovered, again = shelf.event(2 * FAR, episode, RECOVERED), shelf.triggered_again(3 * FAR, episode)
+    shelf.delivery(3 * FAR + 2, again, channel="dba", state=SENT)
+    assert moved(shelf, 5 * FAR, recovered) == [Handed()]
+    assert moved(shelf, 6 * FAR, again) == [Handed()]  # it is told of that
+    assert shelf.rows(MOVED_ROW) == []
+
+
 def over(shelf, told=TRIGGERED, phase=Phase.RECOVERED):
     """Put an episode there that is over; give an event of it that `ops` never told, and its end."""
     episode = shelf.episode(1, OPS, phase=phase)
@@ -191,6 +200,17 @@ def test_an_end_that_waits_here_goes_along(shelf):
     assert shelf.rows(MOVED_ROW) == [("dba", FAR + 1, "waiting", note), ("dba", 5 * FAR, "waiting", note)]
     assert shelf.rows(f"SELECT state, note FROM deliveries WHERE id = {waiting.id}") == [
         ("moved", "handed to dba: ops is broken: 401")
+    ]
+
+
+def test_what_made_an_alarm_fire_again_goes_along_with_what_was_before_and_after(shelf):
+    episode = shelf.episode(1, OPS)
+    recovered, again = shelf.event(2 * FAR, episode, RECOVERED), shelf.triggered_again(3 * FAR, episode)
+    repeat = shelf.event(4 * FAR, episode, REPEAT)
+    known = [ended(shelf.delivery(event.id + 1, event), MOVED, "", now=LATER) for event in (again, repeat)]
+    assert moved(shelf, 2 * FAR + 1, recovered, also=known) == [Handed(to="dba")] * 3
+    assert [row[1:3] for row in shelf.rows(MOVED_ROW)] == [
+        (event.id, "waiting") for event in (recovered, again, repeat)
     ]
 
 

@@ -1,14 +1,19 @@
 """The statements about what another channel takes over, each with a name and a sentence."""
 
-from sqlalchemy import bindparam, func, literal_column, select, text, union_all, update
+from sqlalchemy import and_, bindparam, func, literal_column, select, text, union_all, update
 
 from bridge.alarm import ENDINGS
 from bridge.store.schema import NEAR, callbacks, deliveries, episodes, events
-from bridge.store.statements import A_DELIVERY
+from bridge.store.statements import A_DELIVERY, CAME_LATER
 
 TELLS = deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "begun", "sent", "digested")])
 NO_TRIGGER = literal_column("events.state") != literal_column("'triggered'")  # as in the index
 HANDED_OVER = text(f"deliveries.id > deliveries.event_id + {NEAR}")  # as in the index
+
+TRIGGERS = literal_column("events.state") == literal_column("'triggered'")
+TRIGGERED_AGAIN = and_(  # by a callback of an episode that had recovered
+    CAME_LATER, callbacks.c.outcome == literal_column("'triggered'"), events.c.callback_id == callbacks.c.id, TRIGGERS
+)
 
 calls = union_all(  # all calls of an event: those made with it, and what was handed over
     *(
@@ -17,6 +22,14 @@ calls = union_all(  # all calls of an event: those made with it, and what was ha
         )
         for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), HANDED_OVER)
     )
+)
+follow = union_all(  # events of an episode, from one on: those that are no trigger, and what made it fire again
+    select(events.c.id).where(
+        events.c.episode_id == bindparam("episode"), NO_TRIGGER, events.c.id >= bindparam("event_id_")
+    ),
+    select(events.c.id)
+    .join(callbacks, events.c.id.between(callbacks.c.id, callbacks.c.id + NEAR))
+    .where(callbacks.c.episode_id == bindparam("episode"), TRIGGERED_AGAIN, events.c.id >= bindparam("event_id_")),
 )
 left_behind = (  # what else waits of an episode for a channel, from an event on
     select(*A_DELIVERY)
@@ -30,9 +43,7 @@ left_behind = (  # what else waits of an episode for a channel, from an event on
                     select(deliveries.c.id)
                     .join(events, events.c.id == deliveries.c.event_id)
                     .where(
-                        events.c.episode_id == bindparam("episode"),
-                        NO_TRIGGER,
-                        events.c.id >= bindparam("event_id_"),
+                        events.c.id.in_(follow),
                         deliveries.c.channel == bindparam("channel"),
                         deliveries.c.state == literal_column("'waiting'"),
                         deliveries.c.step != literal_column("'rest'"),
@@ -57,10 +68,13 @@ stay = (  # it is not handed over after all
     .values(state=literal_column("'waiting'"), note=bindparam("note_"))
 )
 mine = select(episodes.c.id).where(episodes.c.key == bindparam("key"), episodes.c.id >= bindparam("episode"))
-later = union_all(  # events of an alarm: those that are no trigger, and the triggers of later episodes
+later = union_all(  # events of an alarm: no triggers, the triggers of later episodes, and what made one fire again
     select(events.c.id, events.c.state).where(
         events.c.episode_id.in_(mine), NO_TRIGGER, events.c.id > bindparam("event_id_")
     ),
+    select(events.c.id, events.c.state)
+    .join(callbacks, events.c.id.between(callbacks.c.id, callbacks.c.id + NEAR))
+    .where(callbacks.c.episode_id.in_(mine), TRIGGERED_AGAIN, events.c.id > bindparam("event_id_")),
     select(events.c.id, events.c.state)
     .join(episodes, events.c.id.between(episodes.c.id, episodes.c.id + NEAR))
     .where(

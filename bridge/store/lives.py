@@ -38,12 +38,8 @@ from bridge.store.ids import Sequence as Ids
 from bridge.store.ids import read_id
 from bridge.store.lower import read_channel_states
 from bridge.store.schema import NEAR, attempts, callbacks, deliveries, episodes, events, requests
-from bridge.store.statements import IS_WORK
+from bridge.store.statements import CAME_LATER, IS_WORK
 
-LATER = text(  # as in the index
-    "callbacks.episode_id > 0 AND "
-    f"(callbacks.id > callbacks.episode_id OR callbacks.id < callbacks.episode_id - {NEAR})"
-)
 NAMES = (episodes.c.object_id, episodes.c.policy_id, episodes.c.policy_name)
 SEARCHED = 100_000  # callbacks: what people ask about is recent, and their bodies are read one after the other
 SENT_WITHIN = timedelta(days=1)  # the result of an attempt is stored soon, unless the disk is full
@@ -150,7 +146,7 @@ class Lives(Asking):
     def _callbacks(self, episode_id: int) -> list[CallbackEntry]:
         mine = callbacks.c.episode_id == episode_id
         first = CALLBACKS.where(mine, callbacks.c.id.between(episode_id - NEAR, episode_id))
-        found = [*self.connection.execute(first), *self.connection.execute(CALLBACKS.where(mine, LATER))]
+        found = [*self.connection.execute(first), *self.connection.execute(CALLBACKS.where(mine, CAME_LATER))]
         return sorted(map(callback_entry, found), key=lambda one: one.id)
 
     def _events(

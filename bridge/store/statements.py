@@ -1,8 +1,9 @@
 """Every statement, with a name and a sentence."""
 
-from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal_column, or_, select, text, update
 
 from bridge.store.schema import (
+    NEAR,
     attempts,
     callbacks,
     channels,
@@ -16,6 +17,10 @@ from bridge.store.schema import (
 )
 
 NOT_SENT = attempts.c.answer != literal_column("'sent'")  # beside the answer that is wanted: else the index is not used
+CAME_LATER = text(  # than what began its episode; as in the index
+    "callbacks.episode_id > 0 AND "
+    f"(callbacks.id > callbacks.episode_id OR callbacks.id < callbacks.episode_id - {NEAR})"
+)
 IS_WORK = deliveries.c.state.in_([literal_column("'waiting'"), literal_column("'begun'")])
 
 # The upper half -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from bridge.episode import Episode, Event, Given, Phase
 from bridge.message import Delivery, DeliveryState, Step
 from bridge.store import rows
 from bridge.store.prepared import Writes
-from bridge.store.schema import deliveries, episodes, metadata
+from bridge.store.schema import callbacks, deliveries, episodes, metadata
 from bridge.store.statements import add_event
 from tests.fakes.virtual import START
 
@@ -70,6 +70,12 @@ class Shelf:
         self.connection.execute(add_event, rows.event_row(event))
         self._made[event_id] = event
         return event
+
+    def triggered_again(self, callback_id: int, episode_id: int) -> Event:
+        """Put a callback there that made an episode fire again, and its event."""
+        row = {"id": callback_id, "episode_id": episode_id, "outcome": "triggered", "received_at": 0, "body": b""}
+        self.connection.execute(insert(callbacks), {**row, "reason": "", "session_id": ""})
+        return self.event(callback_id + 1, episode_id, callback_id=callback_id, again=True)
 
     def delivery(
         self,
