@@ -36,6 +36,7 @@ QUEUES_EVERY = 12  # looks of the bridge's at its store: an hour
 LONGEST_SETTLING = 12 * 3600.0
 WORK = (
     "SELECT 1 FROM deliveries WHERE state IN ('waiting', 'begun') "
+    "UNION SELECT 1 FROM facts WHERE name = 'unrecognised' AND value NOT LIKE '% 0 %' "  # some are still to be announced
     "UNION SELECT 1 FROM episodes WHERE phase = 'open' AND kind = 'bridge' AND subject NOT IN ('channel_broken', 'template_failing') LIMIT 1"
 )
 
