@@ -158,6 +158,32 @@ async def test_what_was_taken_over_is_not_taken_over_again_though_the_channel_di
         assert len(dba.calls) == 3
 
 
+@virtual
+async def test_an_alarm_that_came_again_is_handed_over_with_all_that_waits_of_both_its_lives(tmp_path, clock):
+    ops, dba, change = the_two(clock)
+    async with a_spine(tmp_path, WITH_AN_END, clock, change=change) as spine:
+        ops.answers = lambda _: LATER
+        for body in (of(1), recovery(1), repeat(30)):
+            await take(spine, body)
+            await spine.settle(5)
+        ops.answers = lambda _: BROKEN
+        await spine.settle(1200)
+        assert dba.told() == ["triggered 1", "recovered 1", "triggered 1"]
+
+
+@virtual
+async def test_what_a_person_put_back_behind_its_alarms_later_news_does_not_stay_behind(tmp_path, clock):
+    ops, _, change = the_two(clock)
+    async with a_spine(tmp_path, WITH_AN_END, clock, change=change) as spine:
+        await take(spine, of(1))
+        await spine.settle(5)
+        ops.answers = lambda _: LATER
+        await take(spine, repeat(5))
+        await spine.settle(5)
+        await break_and_tell_again(spine, ops)
+        assert spine.rows("SELECT count(*) FROM deliveries WHERE channel = 'ops' AND state = 'waiting'") == [(0,)]
+
+
 async def break_and_tell_again(spine, ops):
     """Break `ops`, and have it told the first trigger again: its fallback takes it over."""
     ((first, *_),) = [row for row in spine.deliveries("deliveries.id, events.state, channel") if row[1] == "triggered"]
