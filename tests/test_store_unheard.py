@@ -1,16 +1,18 @@
 """What a chat that was broken need not be told, on tables in memory."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from bridge.alarm import State
 from bridge.clock import milliseconds
 from bridge.episode import Phase
 from bridge.message import Answer, DeliveryState, Verdict
 from bridge.store import digest_statements
-from bridge.store.unheard import waiting
-from tests.fakes.shelf import Shelf
+from bridge.store.unheard import OVER_UNHEARD, among, waiting
+from tests.fakes.shelf import FAR, Shelf
 from tests.fakes.virtual import START
 from tests.test_store_digests import DIGEST, digest_waits
 from tests.test_store_lower import came_to, finish
@@ -29,9 +31,9 @@ def unheard_of(shelf, mended_at=START + HOUR):
     return waiting(shelf.connection, "ops", found, mended_at)
 
 
-def an_alarm(shelf, number=1, *, phase=Phase.RECOVERED, **delivery):
+def an_alarm(shelf, number=1, *, phase=Phase.RECOVERED, again=False, **delivery):
     """Let an alarm be over whose trigger waits."""
-    episode = shelf.episode(number, key=f"k{number}", phase=phase)
+    episode = shelf.episode(number, key=f"k{number}", phase=phase, again=again)
     return shelf.delivery(episode + 2, shelf.event(episode + 1, episode), **delivery)
 
 
@@ -87,3 +89,48 @@ def test_the_end_of_what_was_told_is_told(shelf):
     shelf.delivery(episode + 2, shelf.event(episode + 1, episode), state=DeliveryState.SENT)
     shelf.delivery(episode + 4, shelf.event(episode + 3, episode, State.RECOVERED))
     assert unheard_of(shelf) == []
+
+
+LEFT_OUT = {"state": DeliveryState.SUPERSEDED, "note": OVER_UNHEARD}
+
+
+def an_end(shelf):
+    """Let an alarm end whose trigger the chat was not told, since it was over before."""
+    an_alarm(shelf, **LEFT_OUT)
+    return shelf.delivery(5 * FAR + 1, shelf.event(5 * FAR, FAR, State.RECOVERED))
+
+
+def test_the_end_of_what_was_left_out_is_left_out(shelf):
+    end = an_end(shelf)
+    assert unheard_of(shelf) == [end.id]
+
+
+def test_an_alarm_that_came_again_gets_its_end_though_its_first_life_was_left_out(shelf):
+    an_alarm(shelf, again=True, **LEFT_OUT)
+    shelf.delivery(3 * FAR + 1, shelf.event(3 * FAR, FAR, again=True), state=DeliveryState.SENT)
+    shelf.delivery(5 * FAR + 1, shelf.event(5 * FAR, FAR, State.RECOVERED))
+    assert unheard_of(shelf) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "is_left_out"),
+    [({}, False), ({"channel": "dba"}, True), ({"state": DeliveryState.SUPERSEDED}, True)],
+    ids=["there", "elsewhere", "left out as well"],
+)
+def test_an_alarm_that_was_told_when_it_was_open_again_gets_its_end(told, is_left_out, shelf):
+    end = an_end(shelf)
+    shelf.delivery(3 * FAR + 1, shelf.event(3 * FAR, FAR, State.REPEAT), **{"state": DeliveryState.SENT, **told})
+    assert unheard_of(shelf) == [end.id] * is_left_out
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_to_find_it_no_table_is_read_from_its_beginning(count, shelf):
+    asked: list[Any] = []
+    event.listen(shelf.connection, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    among(shelf.connection, range(1, count + 1), "ops")
+    query, values = asked[0]
+    plan = [row[3] for row in shelf.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)]
+    tables = ("episodes", "events", "deliveries", "attempts", "news", "telling")
+    read = [step for step in plan if step.split()[1] in tables]
+    assert {step.split()[1] for step in read} == {*tables}
+    assert [step for step in read if not step.startswith("SEARCH") or "AUTOMATIC" in step] == []

@@ -142,33 +142,48 @@ forget_message = delete(message_episodes).where(
 )
 MOST_CALLS = 1000  # of one event: their ids follow the event's own
 MOST_BEFORE_ITS_TRIGGER = 1000  # ids between an episode's and that of the event which began it
-IS_OVER = episodes.c.phase.in_([literal_column(f"'{phase}'") for phase in ("recovered", "replaced", "expired")])
-over_unheard = (  # episodes that are over, and of which a channel has not even the trigger
-    select(episodes.c.id)
-    .join(events, events.c.id.between(episodes.c.id, episodes.c.id + MOST_BEFORE_ITS_TRIGGER))
-    .join(deliveries, deliveries.c.id.between(events.c.id, events.c.id + MOST_CALLS))
-    .where(
-        episodes.c.id.in_(bindparam("episodes", expanding=True)),
-        IS_OVER,
-        events.c.episode_id == episodes.c.id,
+IS_OVER = and_(  # and came once: of a later life the trigger is not beside the episode
+    episodes.c.phase.in_([literal_column(f"'{phase}'") for phase in ("recovered", "replaced", "expired")]),
+    ~episodes.c.again,
+)
+news, telling = events.alias("news"), deliveries.alias("telling")
+was_told_since = exists().where(  # of an episode: it was open again before this end
+    news.c.episode_id == episodes.c.id,
+    news.c.state != literal_column("'triggered'"),  # as in the index
+    telling.c.id.between(news.c.id, news.c.id + MOST_CALLS),
+    telling.c.event_id == news.c.id,
+    telling.c.channel == bindparam("channel"),
+    telling.c.state == literal_column("'sent'"),
+)
+waits_untold = exists().where(  # the call of a trigger that was not made, nor may have been
+    deliveries.c.id.between(events.c.id, events.c.id + MOST_CALLS),
+    deliveries.c.event_id - events.c.id == 0,  # a difference: SQLite would read all of the table by an equation
+    deliveries.c.channel == bindparam("channel"),
+    or_(
+        deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "moved")]),
+        deliveries.c.note == bindparam("over"),
+        and_(  # a digest that waits is to tell of it
+            deliveries.c.state == literal_column("'digested'"),
+            deliveries.c.digest.in_(bindparam("digests", expanding=True)),
+        ),
+    ),
+    func.coalesce(deliveries.c.replayed_at, events.c.created_at) <= bindparam("until"),
+    ~exists().where(  # it may have been told
+        attempts.c.delivery_id == deliveries.c.id,
+        NOT_SENT,
+        attempts.c.answer == literal_column("'ambiguous'"),
+    ),
+)
+over_unheard = select(episodes.c.id).where(  # episodes that are over, and of which a channel has not even the trigger
+    episodes.c.id.in_(bindparam("episodes", expanding=True)),
+    IS_OVER,
+    ~was_told_since,
+    exists().where(
+        events.c.id.between(episodes.c.id, episodes.c.id + MOST_BEFORE_ITS_TRIGGER),
+        events.c.episode_id - episodes.c.id == 0,
         events.c.state == literal_column("'triggered'"),
-        deliveries.c.event_id == events.c.id,
-        deliveries.c.channel == bindparam("channel"),
-        or_(
-            deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "moved")]),
-            deliveries.c.note == bindparam("over"),
-            and_(  # a digest that waits is to tell of it
-                deliveries.c.state == literal_column("'digested'"),
-                deliveries.c.digest.in_(bindparam("digests", expanding=True)),
-            ),
-        ),
-        func.coalesce(deliveries.c.replayed_at, events.c.created_at) <= bindparam("until"),
-        ~exists().where(  # it may have been told
-            attempts.c.delivery_id == deliveries.c.id,
-            NOT_SENT,
-            attempts.c.answer == literal_column("'ambiguous'"),
-        ),
-    )
+        waits_untold,
+    ),
 )
 ambiguous_attempt = (  # of a delivery: it may have arrived
     select(attempts.c.id)
