@@ -28,9 +28,11 @@ class Spacing:
         """Give how long the next message has to wait."""
         return max(0.0, self._due - self._slack - now, self._paused_until - now)
 
-    def pause(self, seconds: float, now: float) -> None:
-        """Send nothing for so long: the platform asks for it."""
+    def pause(self, seconds: float, now: float) -> bool:
+        """Send nothing for so long: the platform asks for it. Say whether that is longer than was asked before."""
+        is_longer = now + seconds > self._paused_until
         self._paused_until = max(self._paused_until, now + seconds)
+        return is_longer
 
     def take(self, now: float) -> None:
         """Count a message."""

@@ -223,8 +223,7 @@ class Poster:
 
     async def _pause(self, budget: Spacing, seconds: float) -> None:
         """Leave the platform alone as long as it asks, with all that draws on a budget; also the next process."""
-        budget.pause(seconds, self.clock.monotonic())
-        if budget.name:
+        if budget.pause(seconds, self.clock.monotonic()) and budget.name:
             now = self.clock.now()
             pause = Pause(name=budget.name, until=now + timedelta(seconds=seconds), begun_at=now)
             await self.outbox.keep_pause(pause)

@@ -72,7 +72,8 @@ class Storm:
         if condition.hands_over:
             self.leave(queue)
         elif condition.pause_seconds() <= 0 and self.seconds_to_look(queue) == 0:
-            self._mended_at = self._clock.now() if condition.is_broken else condition.state.mended_at
+            is_mended = condition.is_broken and not self.post.fallback  # which is told of it all if it is not
+            self._mended_at = self._clock.now() if is_mended else condition.state.mended_at
             await self.look(queue)
 
     async def look(self, queue: Queue) -> None:

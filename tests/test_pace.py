@@ -165,8 +165,9 @@ def test_a_budget_is_one_whoever_asks_for_it_and_has_the_rate_asked_for_last():
 
 def test_a_pause_holds_as_long_as_the_longest_that_was_asked_for():
     room = Budgets().of("room", None)
-    room.pause(30, 100.0)
-    room.pause(5, 100.0)
+    assert room.pause(30, 100.0)
+    assert not room.pause(5, 100.0)
+    assert not room.pause(20, 110.0)
     assert (room.wait_seconds(110.0), room.wait_seconds(131.0)) == (20.0, 0.0)
 
 

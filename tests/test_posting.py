@@ -527,6 +527,14 @@ async def test_a_pause_of_what_channels_share_is_kept_for_the_next_process(name,
     assert ops.kept == [Pause(name=name, until=NOW + timedelta(seconds=30), begun_at=NOW)] * kept
 
 
+async def test_a_shorter_pause_takes_no_longer_ones_place_for_the_next_process(clock):
+    room = Spacing(None, name="room C1")
+    room.pause(300, clock.monotonic())
+    ops = Subject(clock, room=room, answer=a_verdict(Answer.RETRY, throttled=True, after_seconds=30.0))
+    await ops.attempt()
+    assert ops.kept == []
+
+
 # what a message had no room for
 
 PART = Message(text="more", plain="more")

@@ -60,7 +60,7 @@ class Told:
 class Subject:
     """A storm of the chat `ops`, its queue, and all that it is given."""
 
-    def __init__(self, clock, *merged, chat=True, over=20, threads=True):
+    def __init__(self, clock, *merged, chat=True, over=20, threads=True, fallback=None):
         self.clock, self.outbox, self.told = clock, Outbox(*merged), Told()
         self.metrics = Metrics(channels=["ops"])
         post: Any = SimpleNamespace(
@@ -68,6 +68,7 @@ class Subject:
             chat=chat,
             digest_over=over,
             threads=threads,
+            fallback=fallback,
             give_up_after=timedelta(hours=24),
             urgency=is_loud,
         )
@@ -93,15 +94,26 @@ class Subject:
             await self.storm.look(self.queue)
         return [line["event"] for line in lines]
 
-    async def look_where_due(self, *, is_idle=True, hands_over=False, pause=0.0):
+    async def look_where_due(self, *, is_idle=True, hands_over=False, pause=0.0, is_broken=False):
         condition: Any = SimpleNamespace(
             hands_over=hands_over,
             pause_seconds=lambda: pause,
-            is_broken=False,
+            is_broken=is_broken,
             state=SimpleNamespace(mended_at=None),
         )
         await self.storm.look_where_due(self.queue, condition, is_idle=is_idle)
         return len(self.outbox.asked)
+
+
+@pytest.mark.parametrize(
+    ("fallback", "leaves_out"), [(None, True), ("here", False)], ids=["without a fallback", "with one"]
+)
+async def test_while_a_broken_chat_is_tried_only_what_nobody_else_would_be_told_is_left_out(
+    fallback, leaves_out, clock
+):
+    ops = Subject(clock, fallback=fallback)
+    await ops.look_where_due(is_broken=True)
+    assert [merging.mended_at for merging in ops.outbox.asked] == [clock.now() if leaves_out else None]
 
 
 @pytest.mark.parametrize("settings", [{"chat": False}, {"over": 0}])
