@@ -252,3 +252,9 @@ def test_neither_what_is_older_nor_what_is_of_another_episode_goes_along(shelf):
     shelf.delivery(FAR + 2, shelf.event(FAR + 1, episode, REPEAT))
     shelf.delivery(3 * FAR + 2, shelf.event(3 * FAR + 1, other, REPEAT))
     assert moved(shelf, 2 * FAR + 1, shelf.event(2 * FAR, episode, REPEAT)) == [Handed(to="dba")]
+
+
+def test_for_a_hand_over_no_table_is_looked_through(shelf):
+    event, end = over(shelf)
+    shelf.delivery(5 * FAR + 1, end)
+    assert shelf.looked_through(lambda: moved(shelf, FAR + 2, event)) == []

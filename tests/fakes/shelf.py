@@ -1,9 +1,10 @@
 """A database in memory, with its tables and nothing else: what the store's statements do, without writer and workers."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import create_engine, event, insert, text
 
 from bridge.alarm import State
 from bridge.episode import Episode, Event, Given, Phase
@@ -14,6 +15,7 @@ from bridge.store.schema import callbacks, deliveries, episodes, metadata
 from bridge.store.statements import add_event
 from tests.fakes.virtual import START
 
+WHOLE = re.compile(r"AUTOMATIC|\(rowid>\?\)|\(rowid<\?\)")
 FAR = 2000  # ids between what is made at one time and at another
 
 
@@ -66,10 +68,10 @@ class Shelf:
     def event(self, event_id: int, episode_id: int, state: State = State.TRIGGERED, **more: Any) -> Event:
         """Put an event there."""
         given = {"created_at": START, "received_at": START, "occurred_at": START, "callback_id": 0, "number": 0, **more}
-        event = Event(id=event_id, state=state, episode_id=episode_id, key="", **given)
-        self.connection.execute(add_event, rows.event_row(event))
-        self._made[event_id] = event
-        return event
+        made = Event(id=event_id, state=state, episode_id=episode_id, key="", **given)
+        self.connection.execute(add_event, rows.event_row(made))
+        self._made[event_id] = made
+        return made
 
     def triggered_again(self, callback_id: int, episode_id: int) -> Event:
         """Put a callback there that made an episode fire again, and its event."""
@@ -94,6 +96,31 @@ class Shelf:
         )
         self.connection.execute(insert(deliveries), {**rows.delivery_row(delivery), **(columns or {})})
         return delivery
+
+    def looked_through(self, ask: Callable[[], Any]) -> list[str]:
+        """Ask, and give what SQLite reads for it of a table from its beginning, or from a row on to its end."""
+        asked: list[Any] = []
+
+        def write_down(*seen: Any) -> None:
+            asked.append(seen[2:4])
+
+        event.listen(self.connection, "before_cursor_execute", write_down)
+        ask()
+        event.remove(self.connection, "before_cursor_execute", write_down)
+        plans = [
+            row[3]
+            for query, values in asked
+            if query.startswith(("SELECT", "WITH"))
+            for row in self.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)
+        ]
+        read = [
+            step for step in plans if re.match(r"(SCAN|SEARCH) (\w+)", step) and not step.startswith("SCAN CONSTANT")
+        ]
+        assert read
+        made = {"later", "told", "(subquery"}
+        return [
+            step for step in read if step.split()[1] not in made and (step.startswith("SCAN") or WHOLE.search(step))
+        ]
 
     def rows(self, query: str) -> list[Any]:
         return [tuple(row) for row in self.connection.execute(text(query))]
