@@ -8,7 +8,7 @@ from bridge.alarm import State
 from bridge.clock import milliseconds
 from bridge.episode import Phase
 from bridge.message import Answer, DeliveryState, Verdict
-from bridge.store import digest_statements
+from bridge.store import digest_statements, unheard
 from bridge.store.unheard import OVER_UNHEARD, among, waiting
 from tests.fakes.shelf import FAR, Shelf
 from tests.fakes.virtual import START
@@ -124,3 +124,27 @@ def test_an_alarm_that_was_told_when_it_was_open_again_gets_its_end(told, is_lef
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_to_find_it_no_table_is_read_from_its_beginning(count, shelf):
     assert shelf.looked_through(lambda: among(shelf.connection, range(1, count + 1), "ops")) == []
+
+
+def test_what_came_at_the_moment_of_mending_need_not_be_told(shelf):
+    trigger = an_alarm(shelf)
+    assert unheard_of(shelf, START) == [trigger.id]
+
+
+def test_what_a_digest_is_to_tell_is_told_where_it_came_after_the_mending(shelf):
+    digest_waits(shelf)
+    in_a_digest(shelf)
+    assert unheard_of(shelf, START - HOUR) == []
+
+
+def test_what_was_begun_may_have_been_told_and_is_told(shelf):
+    episode = shelf.episode(1, phase=Phase.RECOVERED)
+    shelf.delivery(episode + 2, shelf.event(episode + 1, episode))
+    shelf.delivery(episode + 4, shelf.event(episode + 3, episode, State.REPEAT), state=DeliveryState.BEGUN)
+    assert unheard_of(shelf) == [episode + 2]
+
+
+def test_more_alarms_than_a_statement_takes_are_asked_for_one_part_after_the_other(shelf, monkeypatch):
+    monkeypatch.setattr(unheard, "MOST", 1)
+    triggers = [an_alarm(shelf, number) for number in (1, 2, 3)]
+    assert unheard_of(shelf) == [trigger.id for trigger in triggers]

@@ -22,6 +22,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("modules", nargs="*", help="such as retry or store/lower; unless given: all of the table")
     given = parser.parse_args()
+    modules = {module for part in PARTS for module in part.modules}
+    if unknown := set(given.modules) - modules:
+        parser.error(f"nothing is called {', '.join(sorted(unknown))}: there are {', '.join(sorted(modules))}")
     parts = [part for part in PARTS if not given.modules or set(given.modules) & set(part.modules)]
     began, total, living = time.monotonic(), 0, list[Survivor]()
     try:

@@ -51,4 +51,5 @@ PARTS = (
     Part(modules=("store/lower",), tests=("store_lower",)),
     Part(modules=("store/rest",), tests=("store_rest",)),
     Part(modules=("store/digests",), tests=("store_digests",)),
+    Part(modules=("store/unheard",), tests=("store_unheard",)),
 )
