@@ -47,11 +47,12 @@ class Pardon:
         """
         letters = self._condition.pardoned()
         given = [letter for letter in letters if self._may_wait(letter, broke)]
-        self._spared |= self._dying & {letter.id for letter in given}
+        waiting = {letter.id for letter in given}
+        self._spared |= self._dying & waiting
         for letter in given:
             self._settling.store(revived(letter, now=self._clock.now()), self._revived)
         for letter in letters:
-            if letter not in given and letter.id not in self._lanes:
+            if letter.id not in waiting and letter.id not in self._lanes:
                 self._behind.setdefault(letter.event.key, []).append(letter)
         if given and len(given) == len(letters):
             self._reporter.over(Trouble.DEAD_LETTERS, broke.channel)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -35,9 +36,11 @@ class Settling:
         storing.add_done_callback(partial(self._stored, result, then))
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait for all of them, so long at most; None is as long as it takes."""
-        if self._storing:
-            await asyncio.wait(self._storing, timeout=seconds)
+        """Wait for all of them and for what follows from them, so long at most; None is as long as it takes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._storing:
+                    await asyncio.wait(self._storing)
 
     def _stored(self, result: Result, then: Then, storing: asyncio.Future[None]) -> None:
         self._storing.discard(storing)

@@ -57,6 +57,20 @@ async def test_what_is_cancelled_on_its_way_is_told_to_nobody():
     assert (len(settling), stored) == (0, [])
 
 
+async def test_what_is_stored_because_of_a_result_is_waited_for_as_well():
+    disk, stored = Disk(), []
+    settling = Settling(disk)
+
+    def then(*_came):
+        settling.store(RESULT, lambda *came: stored.append(came))
+        disk.writing[1].get_loop().call_soon(disk.writing[1].set_result, None)
+
+    settling.store(RESULT, then)
+    disk.writing[0].set_result(None)
+    await settling.wait(None)
+    assert stored == [(RESULT, None)]
+
+
 @pytest.mark.parametrize("seconds", [0, 0.001])
 async def test_the_wait_for_the_disk_has_a_limit(seconds):
     settling, disk, _stored = await a_result_on_its_way()

@@ -413,7 +413,7 @@ async def test_a_broken_channel_with_a_fallback_hands_over_all_that_waits_at_onc
 @virtual
 async def test_what_waits_behind_another_of_its_alarm_is_handed_over_with_it(clock):
     async with Desk(clock, Scripted(clock), state=BROKEN_STATE, fallback="dba", **MACHINE) as desk:
-        desk.memory.add(of(1, key="1", episode_id=1), of(2, key="1", episode_id=1))
+        desk.memory.add(of(1), of(2, key="1", episode_id=1, state_told=State.REPEAT))
         await desk.runs()
         (result,) = desk.memory.results
         assert [one.delivery.id for one in (result, *result.also)] == [1, 2]
