@@ -71,7 +71,10 @@ class Storm:
             return
         if condition.hands_over:
             self.leave(queue)
-        elif condition.pause_seconds() <= 0 and self.seconds_to_look(queue) == 0:
+            return
+        if self.is_on and not condition.is_broken and self._mended_at != condition.state.mended_at:
+            self._is_new = True  # its digest is to leave out what was over by then
+        if condition.pause_seconds() <= 0 and self.seconds_to_look(queue) == 0:
             is_mended = condition.is_broken and not self.post.fallback  # which is told of it all if it is not
             self._mended_at = self._clock.now() if is_mended else condition.state.mended_at
             await self.look(queue)

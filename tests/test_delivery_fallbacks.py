@@ -237,3 +237,28 @@ async def test_what_waits_as_long_as_its_platform_asked_is_handed_over_as_soon_a
         await take(spine, of(2))
         await spine.settle(1)
         assert sorted(here.told()) == ["triggered 1", "triggered 2"]
+
+
+MANY = """
+server: {auth: off}
+channels:
+  ops: {type: slack, token: xoxb-made-up, channel: "#ops"%s}
+  here: {type: webhook, url: "http://127.0.0.1:9/"}
+routes: [{match: {kind: "!bridge"}, channels: [ops]}]
+default_channels: [here]
+"""
+
+
+@virtual
+async def test_a_fallback_that_is_given_to_a_broken_chat_is_told_of_all_that_came_and_went_before(tmp_path, clock):
+    ops, here = Scripted(clock, lambda _: BROKEN), Scripted(clock)
+    change = scripted(clock, {"ops": ops, "here": here}, rate=None)
+    async with a_spine(tmp_path, MANY % "", clock, change=change) as spine:
+        await take(spine, *(of(number) for number in range(30)))
+        await spine.settle(5)
+        await take(spine, *(recovery(number) for number in range(30)))
+        await spine.settle(5)
+    async with a_spine(tmp_path, MANY % ", fallback: here", clock, change=change) as spine:
+        await spine.settle(600)
+        told = [text for text in here.told() if text.startswith("recovered")]
+        assert len(told) == 30

@@ -94,12 +94,12 @@ class Subject:
             await self.storm.look(self.queue)
         return [line["event"] for line in lines]
 
-    async def look_where_due(self, *, is_idle=True, hands_over=False, pause=0.0, is_broken=False):
+    async def look_where_due(self, *, is_idle=True, hands_over=False, pause=0.0, is_broken=False, mended_at=None):
         condition: Any = SimpleNamespace(
             hands_over=hands_over,
             pause_seconds=lambda: pause,
             is_broken=is_broken,
-            state=SimpleNamespace(mended_at=None),
+            state=SimpleNamespace(mended_at=mended_at),
         )
         await self.storm.look_where_due(self.queue, condition, is_idle=is_idle)
         return len(self.outbox.asked)
@@ -114,6 +114,17 @@ async def test_while_a_broken_chat_is_tried_only_what_nobody_else_would_be_told_
     ops = Subject(clock, fallback=fallback)
     await ops.look_where_due(is_broken=True)
     assert [merging.mended_at for merging in ops.outbox.asked] == [clock.now() if leaves_out else None]
+
+
+@pytest.mark.parametrize(("merged", "looks"), [(STORM, 2), (CALM, 1)], ids=["a digest waits", "none does"])
+async def test_once_the_chat_is_mended_its_digest_is_looked_at_again_and_once(merged, looks, clock):
+    ops = Subject(clock, merged, STORM, STORM, fallback="here")
+    await ops.look_where_due(is_broken=True)
+    mended_at = clock.now()
+    for _ in range(3):
+        await clock.sleep(1.0)
+        await ops.look_where_due(mended_at=mended_at)
+    assert [merging.mended_at for merging in ops.outbox.asked] == [None, mended_at][:looks]
 
 
 @pytest.mark.parametrize("settings", [{"chat": False}, {"over": 0}])
