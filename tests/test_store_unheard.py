@@ -148,3 +148,10 @@ def test_more_alarms_than_a_statement_takes_are_asked_for_one_part_after_the_oth
     monkeypatch.setattr(unheard, "MOST", 1)
     triggers = [an_alarm(shelf, number) for number in (1, 2, 3)]
     assert unheard_of(shelf) == [trigger.id for trigger in triggers]
+
+
+def test_what_was_told_and_waits_to_be_told_again_is_told_with_its_end(shelf):
+    trigger = an_alarm(shelf, state=DeliveryState.SENT)
+    shelf.delivery(trigger.id + 2, trigger.event, columns={"replayed_at": milliseconds(START)})
+    shelf.delivery(trigger.id + 4, shelf.event(trigger.id + 3, trigger.event.episode_id, State.RECOVERED))
+    assert unheard_of(shelf) == []

@@ -174,6 +174,12 @@ waits_untold = exists().where(  # the call of a trigger that was not made, nor m
         attempts.c.answer == literal_column("'ambiguous'"),
     ),
 )
+was_told = exists().where(  # of a trigger: what waits of it a person has told again
+    telling.c.id.between(events.c.id, events.c.id + MOST_CALLS),
+    telling.c.event_id - events.c.id == 0,
+    telling.c.channel == bindparam("channel"),
+    telling.c.state == literal_column("'sent'"),
+)
 over_unheard = select(episodes.c.id).where(  # episodes that are over, and of which a channel has not even the trigger
     episodes.c.id.in_(bindparam("episodes", expanding=True)),
     IS_OVER,
@@ -183,6 +189,7 @@ over_unheard = select(episodes.c.id).where(  # episodes that are over, and of wh
         events.c.episode_id - episodes.c.id == 0,
         events.c.state == literal_column("'triggered'"),
         waits_untold,
+        ~was_told,
     ),
 )
 ambiguous_attempt = (  # of a delivery: it may have arrived
