@@ -125,10 +125,11 @@ def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits
     second = a_delivery(2, state_told=State.REPEAT, step=Step.UPDATE, plain=True, attempts=1)
     again = a_delivery(3)
     again = replace(again, event=replace(again.event, again=True))
-    expected = (ended(one, DeliveryState.MOVED, "handed to dba: 401", now=START) for one in (second, again))
-    assert goes_along(moved, [second, again]) == replace(
-        moved, also=tuple(replace(one, handed_to="dba") for one in expected)
-    )
+    answer = a_delivery(4, state_told=State.RECOVERED, step=Step.THREAD)  # the second call of one event
+    answer = replace(answer, event=replace(answer.event, id=first.event.id))
+    behind = [second, again, answer]
+    expected = (ended(one, DeliveryState.MOVED, "handed to dba: 401", now=START) for one in behind)
+    assert goes_along(moved, behind) == replace(moved, also=tuple(replace(one, handed_to="dba") for one in expected))
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,7 @@ def test_a_pause_holds_as_long_as_the_longest_that_was_asked_for():
     assert room.pause(30, 100.0)
     assert not room.pause(5, 100.0)
     assert not room.pause(20, 110.0)
+    assert Budgets().of("room", None, paused_until=130.0).pause(40, 100.0)
     assert (room.wait_seconds(110.0), room.wait_seconds(131.0)) == (20.0, 0.0)
 
 
