@@ -28,6 +28,10 @@ class Spacing:
         """Give how long the next message has to wait."""
         return max(0.0, self._due - self._slack - now, self._paused_until - now)
 
+    def pause_seconds(self, now: float) -> float:
+        """Give how long the platform is still to be left alone, whatever was counted."""
+        return max(0.0, self._paused_until - now)
+
     def pause(self, seconds: float, now: float) -> bool:
         """Send nothing for so long: the platform asks for it. Say whether that is longer than was asked before."""
         is_longer = now + seconds > self._paused_until

@@ -117,6 +117,8 @@ class Poster:
         else:
             if not post.idempotent:
                 await self.outbox.begin(delivery.id)
+            if held := self._held_back(delivery, step):
+                return held
             verdict = await post.channel.post(call)
         result = self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
         if result.state is not DeliveryState.SENT:
@@ -220,6 +222,15 @@ class Poster:
                 await self._pause(budget, verdict.after_seconds)
         await self.condition.learn(verdict, move)
         return concluded(delivery, verdict, move, now=self.clock.now(), held=not self.post.chat, sent=sent)
+
+    def _held_back(self, delivery: Delivery, step: Step) -> Result | None:
+        """Say what becomes of a delivery where another channel was asked to wait while this one waited for the disk."""
+        budget, now = self.post.methods.get(step, self.post.room), self.clock.now()
+        seconds = 0.0 if budget is None else budget.pause_seconds(self.clock.monotonic())
+        if not seconds:
+            return None
+        held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
+        return replace(held, due_at=now + timedelta(seconds=seconds))
 
     async def _pause(self, budget: Spacing, seconds: float) -> None:
         """Leave the platform alone as long as it asks, with all that draws on a budget; also the next process."""

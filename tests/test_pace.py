@@ -185,3 +185,12 @@ def test_a_pause_holds_as_long_as_the_longest_that_was_asked_for():
 )
 def test_where_channels_ask_for_several_rates_of_one_room_the_slowest_holds(rates, slow):
     assert slowest(rates) == slow
+
+
+def test_for_how_long_a_platform_asked_to_be_left_alone_does_not_hang_on_what_was_counted():
+    room = Spacing(1.0)
+    for _ in range(9):
+        room.take(100.0)
+    assert room.pause_seconds(100.0) == 0.0
+    room.pause(30.0, 100.0)
+    assert [room.pause_seconds(now) for now in (110.0, 131.0)] == [20.0, 0.0]

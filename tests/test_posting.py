@@ -529,10 +529,28 @@ async def test_a_pause_of_what_channels_share_is_kept_for_the_next_process(name,
 
 async def test_a_shorter_pause_takes_no_longer_ones_place_for_the_next_process(clock):
     room = Spacing(None, name="room C1")
-    room.pause(300, clock.monotonic())
-    ops = Subject(clock, room=room, answer=a_verdict(Answer.RETRY, throttled=True, after_seconds=30.0))
+
+    async def post(_call):
+        room.pause(300, clock.monotonic())  # another channel was asked for more meanwhile
+        return a_verdict(Answer.RETRY, throttled=True, after_seconds=30.0)
+
+    ops = Subject(clock, room=room, channel=SimpleNamespace(post=post))
     await ops.attempt()
     assert ops.kept == []
+
+
+@pytest.mark.parametrize("budget", ["room", "methods"])
+async def test_what_waits_for_the_disk_while_another_channel_is_asked_to_wait_waits_as_long(budget, clock):
+    shared = Spacing(None)
+    ops = Subject(clock, **{budget: shared if budget == "room" else {POST: shared}})
+
+    async def begin(_delivery_id):
+        shared.pause(30.0, clock.monotonic())
+
+    ops.begin = begin
+    result = await ops.attempt()
+    assert (ops.calls, result.state, result.note) == ([], WAITING, "too many calls of this kind: post")
+    assert result.due_at == NOW + timedelta(seconds=30)
 
 
 # what a message had no room for
