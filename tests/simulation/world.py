@@ -32,6 +32,7 @@ from tests.simulation.store import Disk, folder
 PORTS = {"ops": 9001, "dba": 9001, "hook": 9002, "tickets": 9003, "spare": 9004}
 COARSE = 300.0  # seconds: what is done by the clock is done this seldom
 NIGHT = 3600.0
+AGAIN = 0.9  # seconds: another try is not done by the clock
 QUEUES_EVERY = 12  # looks of the bridge's at its store: an hour
 LONGEST_SETTLING = 12 * 3600.0
 WORK = (
@@ -331,6 +332,7 @@ def run(scenario: Scenario) -> History:
         silence(),
         mock.patch.object(delivery, "LONGEST_WAIT_SECONDS", COARSE),
         mock.patch.object(troubles, "LOOK_SECONDS", COARSE),
+        mock.patch.object(troubles, "AGAIN_SECONDS", AGAIN),
         mock.patch.object(lookout, "QUEUES_EVERY", QUEUES_EVERY),
         mock.patch.object(parts, "Renderer", _RENDERER),  # compiling takes longer than all of a run
         asyncio.Runner(loop_factory=SimLoop) as runner,
