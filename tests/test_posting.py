@@ -542,7 +542,8 @@ async def test_a_shorter_pause_takes_no_longer_ones_place_for_the_next_process(c
 @pytest.mark.parametrize("budget", ["room", "methods"])
 async def test_what_waits_for_the_disk_while_another_channel_is_asked_to_wait_waits_as_long(budget, clock):
     shared = Spacing(None)
-    ops = Subject(clock, **{budget: shared if budget == "room" else {POST: shared}})
+    drawn: Any = shared if budget == "room" else {POST: shared}
+    ops: Any = Subject(clock, **{budget: drawn})
 
     async def begin(_delivery_id):
         shared.pause(30.0, clock.monotonic())
