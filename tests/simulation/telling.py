@@ -6,6 +6,7 @@ from typing import Any
 from tests.simulation.chat import KEPT, TAKEN, Request
 from tests.simulation.evidence import ENDS, Evidence, named, shown
 from tests.simulation.excuses import is_digested, is_excused, is_told_elsewhere, was_given_up
+from tests.simulation.model import News
 
 STORING_SECONDS = 10.0  # for a result or a pause to reach a disk that is well
 
@@ -52,12 +53,23 @@ def endings(seen: Evidence) -> Iterator[str]:
         for channel in seen.plan.channels:
             life = [one for one in seen.life(news) if one.rank < news.rank]
             triggers = [one for one in life if one.state == "triggered" and one.steps and channel not in one.steps]
-            took = any(seen.kept(channel, one) for one in triggers[-1:])
-            if not took or not seen.model.calls_at_the_end(news, channel):
+            took = [made for one in triggers[-1:] for made in seen.kept(channel, one)]
+            if (
+                not took
+                or _is_told_by_the_last(seen, news, channel, took)
+                or not seen.model.calls_at_the_end(news, channel)
+            ):
                 continue
             fared = seen.kept(channel, news) or seen.refused(channel, news) or was_given_up(seen, news, channel)
             if not fared and not is_told_elsewhere(seen, news, channel) and not is_digested(seen, news, channel):
                 yield f"ending: {channel} took the trigger, and was never told {named(news)}"
+
+
+def _is_told_by_the_last(seen: Evidence, news: News, channel: str, took: list[Request]) -> bool:
+    """Whether the trigger was told again when the alarm had ended anew, and that end was told behind it."""
+    ends = [one for one in seen.life(news) if one.state in ENDS and one.rank > news.rank]
+    begun = min(one.wall for one in took)
+    return any(begun * 1000 >= one.at and seen.kept(channel, one) for one in ends)
 
 
 def order(seen: Evidence) -> Iterator[str]:
