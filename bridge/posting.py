@@ -33,6 +33,7 @@ from bridge.retry import is_too_late, next_move
 from bridge.store import Pause, Result, StoreError, handed_to, went_round
 
 LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
+SHORTEST_HOLD_SECONDS = 0.001  # what is left of a pause may be less than a date tells apart: it would be due at once
 MOST_TURNS = 3  # that others may snatch away
 ARRIVED = "it had arrived before: found by its metadata"
 STOPPED = Verdict(answer=Answer.AMBIGUOUS, said="the bridge stopped before an answer came", after_seconds=0)
@@ -230,7 +231,7 @@ class Poster:
         if not seconds:
             return None
         held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
-        return replace(held, due_at=now + timedelta(seconds=seconds))
+        return replace(held, due_at=now + timedelta(seconds=max(seconds, SHORTEST_HOLD_SECONDS)))
 
     async def _pause(self, budget: Spacing, seconds: float) -> None:
         """Leave the platform alone as long as it asks, with all that draws on a budget; also the next process."""
