@@ -554,6 +554,19 @@ async def test_what_waits_for_the_disk_while_another_channel_is_asked_to_wait_wa
     assert result.due_at == NOW + timedelta(seconds=30)
 
 
+async def test_what_is_left_of_a_pause_is_waited_for_though_no_date_tells_it_apart(clock):
+    room = Spacing(None)
+    ops: Any = Subject(clock, room=room)
+
+    async def begin(_delivery_id):
+        room.pause(1e-9, clock.monotonic())
+
+    ops.begin = begin
+    result = await ops.attempt()
+    assert (ops.calls, result.state) == ([], WAITING)
+    assert result.due_at == NOW + timedelta(milliseconds=1)
+
+
 # what a message had no room for
 
 PART = Message(text="more", plain="more")
