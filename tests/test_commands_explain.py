@@ -110,6 +110,18 @@ def test_each_attempt_is_told_and_what_happens_next(asking):
     ]
 
 
+@virtual
+async def test_a_recovery_whose_trigger_was_never_heard_was_routed_and_shows_by_what(tmp_path, clock):
+    async with a_spine(tmp_path, CONFIG, clock) as spine:
+        await spine.take(over("ins-a"))
+        await spine.settle(60)
+        lines = await asyncio.to_thread(told, Asked(place=tmp_path), "ins-a")
+    assert lines[3:5] == [
+        "                       recovered: the end of an alarm whose trigger was never heard",
+        "                       routes, as the config is today:",
+    ]
+
+
 @pytest.mark.parametrize("named", ["session", "object_id", "alarm", "id"])
 def test_an_alarm_is_found_by_each_of_its_ids(asking, named):
     came = next(one for one in asking.json("callbacks") if one["object_id"] == "ins-quiet")

@@ -7,6 +7,7 @@ from datetime import datetime
 from bridge import sources
 from bridge.addressees import elsewhere
 from bridge.alarm import Alarm, State
+from bridge.lifecycle import Row
 from bridge.routing import Answer, Routes
 from bridge.settings import ChannelSettings
 from bridge.sources import own
@@ -34,7 +35,7 @@ def routed(
     callback: CallbackEntry, routes: Routes, channels: Mapping[str, ChannelSettings], body: Body
 ) -> Routed | None:
     """Ask today's routes about a callback; None where routes are not asked: of duplicates, and of most endings."""
-    unheard = callback.outcome == State.RECOVERED and "not heard of before" in callback.reason
+    unheard = callback.outcome == State.RECOVERED and callback.reason.startswith(Row.UNHEARD)
     if callback.outcome not in ROUTED and not unheard:
         return None
     alarm = stored_alarm(body(callback.id), callback.received_at, callback.kind)
