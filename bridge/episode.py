@@ -29,7 +29,6 @@ class Cause(StrEnum):
     CALLBACK = "callback"
     REQUEST = "request"  # a command
     TIMER = "timer"
-    PERSON = "person"  # a button
 
 
 @record
@@ -48,7 +47,6 @@ class Given:
     route: str = ""  # empty: by default_channels
     repeated_at: datetime | None = None  # when a repeat was last posted there
     instead_of: str = ""  # the broken channels, comma in between, that never had the episode: this one took it over
-
     has_rest: bool = False  # its thread was given what a message had no room for
 
     @property

@@ -1,4 +1,4 @@
-"""What becomes of an episode after each decision, and when one expires."""
+"""What becomes of an episode after each decision."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from bridge.alarm import Alarm, Status
 from bridge.episode import Episode, Given, Heard, Phase
-from bridge.lifecycle import Decision, Outcome, Row, advance, fold, has_expired
+from bridge.lifecycle import Decision, Outcome, Row, advance
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -201,23 +201,3 @@ def test_replaced_episodes_change_their_phase_alone():
     begun, replaced = advance(decision, FIRING, new_id=7, new_number=8, receiving_seconds=500)
     assert begun.id == 7
     assert replaced == (replace(KNOWN, phase=Phase.REPLACED),)
-
-
-def test_changed_episodes_take_the_place_of_those_with_their_ids_oldest_first():
-    one, two, three = (replace(KNOWN, id=each, started_at=START + each * MINUTE) for each in (1, 2, 3))
-    changed = replace(two, repeat_count=9)
-    over = replace(one, phase=Phase.REPLACED)
-    assert fold((), one) == (one,)
-    assert fold((one, two), three, (over,)) == (over, two, three)
-    assert fold((one, two, three), changed) == (one, changed, three)
-    assert fold((two, three), one) == (one, two, three)
-
-
-def test_an_open_episode_expires_after_26_hours_of_receiving_without_a_word():
-    assert not has_expired(KNOWN, 100 + 26 * 3600 - 1)
-    assert has_expired(KNOWN, 100 + 26 * 3600)
-
-
-@pytest.mark.parametrize("phase", [Phase.RECOVERED, Phase.REPLACED, Phase.EXPIRED, Phase.CLOSED])
-def test_an_episode_that_is_over_does_not_expire(phase):
-    assert not has_expired(replace(KNOWN, phase=phase), 10**9)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.alarm import SEVERITIES, Alarm, Status
 from bridge.episode import Episode, Heard, Known, Phase
-from bridge.lifecycle import Outcome, Row, advance, decide, fold
+from bridge.lifecycle import Outcome, Row, advance, decide
+from bridge.store.recording import folded
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -213,7 +214,7 @@ def test_the_same_callback_a_second_time_changes_nothing_that_is_told(chance):
     known, alarm = some_known(chance), an_alarm(chance)
     decision = decide(known, alarm)
     episode, replaced = advance(decision, alarm, new_id=99, new_number=99, receiving_seconds=0)
-    after = fold(known, episode, replaced)
+    after = folded(known, (*replaced, episode))
     assert decide(after, alarm).row is Row.RESENT
     assert [each.started_at for each in after] == sorted(each.started_at for each in after)
     assert len(after) == len(known) + (decision.episode is None)
@@ -228,7 +229,7 @@ def test_whatever_is_heard_an_episode_stays_in_one_sound_state(chance):
         decision = decide(known, alarm)
         assert decision.row is row_of(known, alarm)
         episode, replaced = advance(decision, alarm, new_id=number, new_number=number, receiving_seconds=number)
-        known = fold(known, episode, replaced)
+        known = folded(known, (*replaced, episode))
         assert all((each.phase is Phase.RECOVERED) == (each.recovered_at is not None) for each in known)
         if decision.row is Row.NEW:
             assert [each.id for each in known if each.phase is Phase.OPEN] == [number]

@@ -373,10 +373,10 @@ def test_the_water_level_uses_the_room_and_no_more(sizes, room):
 
 
 def test_cutting_keeps_what_has_room():
-    assert beginning(Piece("a&b", slack_text.mrkdwn), 6, units) == "a&"
-    assert beginning(Piece("a&b", slack_text.mrkdwn), 5, units) == "a"
-    assert beginning(Piece("𝄞𝄞", slack_text.mrkdwn), 3, units) == "𝄞"
-    assert beginning(Piece("ab cd"), 3, units) == "ab"
+    assert beginning(Piece("a&b", slack_text.mrkdwn), 6) == "a&"
+    assert beginning(Piece("a&b", slack_text.mrkdwn), 5) == "a"
+    assert beginning(Piece("𝄞𝄞", slack_text.mrkdwn), 3) == "𝄞"
+    assert beginning(Piece("ab cd"), 3) == "ab"
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,19 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 from sqlalchemy import Executable
 from sqlalchemy.dialects import sqlite
 
+from bridge.episode import Episode, Phase
 from bridge.intake import Intake
 from bridge.lifecycle import Row
 from bridge.message import Answer, DeliveryState, Verdict
 from bridge.store import Result, StoreUnavailable, asking, carrying, digest_statements, requests, statements
+from bridge.store.recording import folded
 from bridge.store.rows import clean
 from bridge.store.statements import MOST_KNOWN
 from tests.fakes.spine import a_body, a_spine
@@ -53,6 +55,20 @@ async def test_a_batch_is_stored_in_the_order_of_arrival(tmp_path, clock):
         assert [id_ for (id_,) in spine.rows("SELECT id FROM deliveries ORDER BY id")] == [
             one.deliveries[0].id for one in judgements
         ]
+
+
+def test_changed_episodes_take_the_place_of_those_with_their_ids_oldest_first():
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    moments = [start + timedelta(minutes=minute) for minute in range(3)]
+    one, two, three = (
+        Episode(id=id_, number=id_, key="", phase=Phase.OPEN, started_at=at, heard_at=at, counted_at=at)
+        for id_, at in enumerate(moments, 1)
+    )
+    over, changed = replace(one, phase=Phase.REPLACED), replace(two, repeat_count=9)
+    assert folded((), (one,)) == (one,)
+    assert folded((one, two), (over, three)) == (over, two, three)
+    assert folded((one, two, three), (changed,)) == (one, changed, three)
+    assert folded((two, three), (one,)) == (one, two, three)
 
 
 @virtual

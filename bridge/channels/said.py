@@ -19,16 +19,16 @@ def secret_texts(settings: ChannelSettings) -> tuple[str, ...]:
     return tuple(sorted((text for text in found if len(text) >= SHORTEST), key=lambda text: (-len(text), text)))
 
 
-def clean(text: str, secrets: Iterable[str], *, limit: int = MAX_SAID) -> str:
+def clean(text: str, secrets: Iterable[str]) -> str:
     """Replace the secrets, then shorten: never the other way round, which could leave half of one."""
     for secret in secrets:
         if secret in text:
             text = text.replace(secret, VEIL)
-    text = text[: 8 * limit]
+    text = text[: 8 * MAX_SAID]
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(text.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    return line if len(line) <= MAX_SAID else f"{line[: MAX_SAID - 1]}…"
 
 
 def _secrets(value: object) -> Iterator[Secret]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -51,11 +51,11 @@ class Source:
         """Give the line in which a path's last key stands."""
         return position(self.root, path)[0]
 
-    def record(self, model: type[R], node: Node, path: KeyPath = (), also: Mapping[str, Any] | None = None) -> R | None:
+    def record(self, model: type[R], node: Node, path: KeyPath = ()) -> R | None:
         """Make a record of a node; None where it has mistakes, which are noted."""
         data = Values(base=self.base, complain=self.wrong, files=self.files).build(node, model, path)
         try:
-            return model.model_validate({**data, **(also or {})} if isinstance(data, dict) else data)
+            return model.model_validate(data)
         except ValidationError as error:
             for where, text in complaints(error, model, node, path):
                 self.wrong(where, text)

@@ -2,15 +2,13 @@
 
     what is known ─┐
                    ├─► decide ─► Decision ─► advance ─► the episode as it is afterwards
-    an alarm ──────┘                                      │
-                   ▲                                      │
-                   └───────────────── fold ◄──────────────┘   for the next alarm of a batch
+    an alarm ──────┘
 
 All of it is pure and total, and `alarm.received_at` is the only clock. `table` decides, `episodes`
-changes.
+changes. The store puts the episode back among what is known before it judges the next alarm of a batch.
 """
 
-from bridge.lifecycle.episodes import EXPIRY_SECONDS, advance, fold, has_expired
+from bridge.lifecycle.episodes import EXPIRY_SECONDS, advance
 from bridge.lifecycle.table import Decision, Outcome, Row, decide
 
-__all__ = ["EXPIRY_SECONDS", "Decision", "Outcome", "Row", "advance", "decide", "fold", "has_expired"]
+__all__ = ["EXPIRY_SECONDS", "Decision", "Outcome", "Row", "advance", "decide"]

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from bridge.alarm import Alarm, Status
-from bridge.episode import Episode, Given, Heard, Known, Phase
+from bridge.episode import Episode, Given, Heard, Phase
 from bridge.lifecycle.table import RESEND, Decision, Outcome
 
 EXPIRY_SECONDS = 26 * 3600  # Tencent speaks at least daily while an alarm lasts (capture of 2021: at +86400 s)
@@ -38,21 +37,6 @@ def advance(
     if alarm.status is Status.FIRING and decision.outcome is not Outcome.STALE:
         changes["receiving_seconds"] = receiving_seconds
     return replace(decision.episode, heard=_noted(decision.episode.heard, alarm), **changes, **told), replaced
-
-
-def fold(known: Known, episode: Episode, replaced: tuple[Episode, ...] = ()) -> Known:
-    """Put changed episodes in the place of those with their ids; give all of them, oldest first."""
-    changed = {other.id: other for other in known} | {other.id: other for other in (*replaced, episode)}
-    return tuple(sorted(changed.values(), key=_began))
-
-
-def has_expired(episode: Episode, receiving_seconds: int) -> bool:
-    """Whether nothing was heard of an open episode for 26 hours in which the bridge was receiving."""
-    return episode.phase is Phase.OPEN and receiving_seconds - episode.receiving_seconds >= EXPIRY_SECONDS
-
-
-def _began(episode: Episode) -> datetime:
-    return episode.started_at
 
 
 def _begun(decision: Decision, alarm: Alarm, receiving_seconds: int, **given: Any) -> Episode:

@@ -32,7 +32,6 @@ __all__ = [
     "WAIT_SECONDS",
     "ChannelState",
     "Ids",
-    "Job",
     "Judge",
     "Judgement",
     "Merged",

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, literal_column, select
+from sqlalchemy import Connection, Select, and_, literal_column, select
 from sqlalchemy.exc import DatabaseError
 
 from bridge.clock import milliseconds
@@ -27,7 +27,6 @@ from bridge.store.work import StoreError
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 PAGE = 50  # rows fetched at once, so that the first are printed while the others are looked for
-
 
 CALLBACKS = (
     select(
@@ -100,11 +99,6 @@ class Asking:
             column == value for column, value in ((deliveries.c.state, state), (deliveries.c.channel, channel)) if value
         ]
         return map(delivery_entry, self.stream(query.where(and_(True, *conditions))))  # noqa: FBT003 - all of none
-
-    def count_open(self) -> int:
-        """Count the open alarms."""
-        query = select(func.count()).select_from(episodes).where(_is(episodes.c.phase, Phase.OPEN.value))
-        return int(self.connection.execute(query).scalar_one())
 
     def stream(self, query: Select[Any]) -> Iterator[Any]:
         """Read rows as they are found."""

@@ -12,11 +12,7 @@ from bridge.story.hearing import Routed
 from bridge.story.names import Names
 from bridge.story.next import Now, next_of_alarm, next_of_delivery
 
-CAUSES = {
-    "timer": "by the clock",
-    "request": "a command asked for it",
-    "person": "a person asked for it",
-}
+CAUSES = {"timer": "by the clock", "request": "a command asked for it"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,15 +42,15 @@ def units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def fit(parts: list[Piece], limit: int, measure: Callable[[str], int] = units) -> str:
+def fit(parts: list[Piece], limit: int) -> str:
     """Write the pieces within a limit: long values are shortened first, to one level; then the end is cut."""
     parts = [replace(piece, text=piece.text[: limit + 1]) if len(piece.text) > limit else piece for piece in parts]
     text = "".join(piece.written for piece in parts)
-    if measure(text) <= limit:
+    if units(text) <= limit:
         return text
-    values = [measure(piece.written) for piece in parts if piece.is_value and not piece.is_whole]
-    level = max(LEAST, water_level(values, limit - measure(text) + sum(values)))
-    return _kept([_shortened(piece, level, measure) for piece in parts], limit, measure)
+    values = [units(piece.written) for piece in parts if piece.is_value and not piece.is_whole]
+    level = max(LEAST, water_level(values, limit - units(text) + sum(values)))
+    return _kept([_shortened(piece, level) for piece in parts], limit)
 
 
 def has_no_room(parts: list[Piece], said: str, limit: int) -> bool:
@@ -69,7 +69,7 @@ def chunks(parts: Iterable[Piece], limit: int) -> Iterator[str]:
             if len(left.text) <= room and (size := units(left.written)) <= room:
                 taken, room = taken + left.written, room - size
                 break
-            kept = "" if left.is_whole else beginning(left, room, units)
+            kept = "" if left.is_whole else beginning(left, room)
             if not kept and not taken:
                 break
             yield taken + (left.write(kept) if kept else "")
@@ -87,35 +87,35 @@ def water_level(sizes: list[int], room: int) -> int:
     return max(room, 0) // len(rest) if rest else max(room, max(sizes, default=0))
 
 
-def _shortened(piece: Piece, level: int, measure: Callable[[str], int]) -> Piece:
-    if not piece.is_value or piece.is_whole or measure(piece.written) <= level:
+def _shortened(piece: Piece, level: int) -> Piece:
+    if not piece.is_value or piece.is_whole or units(piece.written) <= level:
         return piece
-    return replace(piece, text=beginning(piece, level - len(CUT), measure) + CUT)
+    return replace(piece, text=beginning(piece, level - len(CUT)) + CUT)
 
 
-def beginning(piece: Piece, room: int, measure: Callable[[str], int]) -> str:
+def beginning(piece: Piece, room: int) -> str:
     """Give as much of a piece as has room when it is written: never half of an entity or a surrogate pair."""
     low, high = 0, max(0, min(len(piece.text), room))  # each letter takes one unit or more
     while low < high:
         middle = (low + high + 1) // 2
-        if measure(piece.write(piece.text[:middle].rstrip())) <= room:
+        if units(piece.write(piece.text[:middle].rstrip())) <= room:
             low = middle
         else:
             high = middle - 1
     return piece.text[:low].rstrip()
 
 
-def _kept(parts: list[Piece], limit: int, measure: Callable[[str], int]) -> str:
+def _kept(parts: list[Piece], limit: int) -> str:
     """Keep pieces from the beginning while they have room; a code span that the template opened is closed."""
-    if sum(measure(piece.written) for piece in parts) <= limit:
+    if sum(units(piece.written) for piece in parts) <= limit:
         return "".join(piece.written for piece in parts)
     taken: list[str] = []
     own = ""  # of what is kept, the template's words
     room = limit - len(CUT) - (len(FENCE) if any("`" in piece.text for piece in parts if not piece.is_value) else 0)
     for piece in parts:
-        size = measure(piece.written)
+        size = units(piece.written)
         last = size > room
-        kept = ("" if piece.is_whole else beginning(piece, room, measure)) if last else piece.text
+        kept = ("" if piece.is_whole else beginning(piece, room)) if last else piece.text
         taken.append(piece.write(kept))
         own += "" if piece.is_value else kept
         if last:
