@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.alarm import State
-from bridge.merging import ANSWERS, in_place_of, newer_update
-from bridge.message import Delivery, Receipt, Step
+from bridge.merging import in_place_of, newer_update
+from bridge.message import ANSWERS, Delivery, Receipt, Step
 from bridge.planning import is_no_news
 from bridge.post import Outbox
 from bridge.record import record

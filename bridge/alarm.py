@@ -11,7 +11,9 @@ from typing import Any
 
 from bridge.record import record
 
-SEVERITIES = ("", "remind", "warn", "serious")  # rising; empty: the policy grades nothing
+SERIOUS = "serious"
+SEVERITIES = ("", "remind", "warn", SERIOUS)  # rising; empty: the policy grades nothing
+BRIDGE = "bridge"  # the kind of the bridge's own alarms, which nobody outside can send
 
 
 class Status(StrEnum):
@@ -42,6 +44,7 @@ class State(StrEnum):
 
 
 ENDINGS = frozenset({State.RECOVERED, State.EXPIRED, State.CLOSED, State.REPLACED})
+LOUD = frozenset({State.TRIGGERED, State.ESCALATED})  # news that an alarm is there, or is worse: never skipped
 
 
 @record

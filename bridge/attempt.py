@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bridge.alarm import State
+from bridge.alarm import BRIDGE, State
 from bridge.episode import Event
 from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict
 from bridge.metrics import Metrics
@@ -122,7 +122,7 @@ def _goes_with(first: Event, other: Delivery) -> bool:
 
 def is_about(delivery: Delivery, channel: str) -> bool:
     """Say whether a delivery is one of the bridge's own alarms, about this channel."""
-    if delivery.event.kind != own.KIND:
+    if delivery.event.kind != BRIDGE:
         return False
     said = own.said_in(delivery.body or b"")
     return said is not None and said.trouble in own.OF_CHANNELS and said.about == channel
@@ -166,7 +166,7 @@ def report(result: Result, metrics: Metrics, reporter: Reporter) -> None:
         metrics.delivery(delivery.channel, COUNTED[result.state])
     if result.state is DeliveryState.SENT:
         metrics.delivered(delivery.channel, max(0.0, (result.made_at - event.received_at).total_seconds()))
-    if result.state is DeliveryState.DEAD and event.kind != own.KIND:  # of its own alarms: round in a circle
+    if result.state is DeliveryState.DEAD and event.kind != BRIDGE:  # of its own alarms: round in a circle
         words = f"{event.short_id} {event.state}: {result.note}".strip()
         reporter.trouble(Trouble.DEAD_LETTERS, delivery.channel, words)
     write = log.info if result.state in QUIET else log.warning

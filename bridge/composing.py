@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridge import sources
-from bridge.alarm import Alarm, State, Status
+from bridge.alarm import BRIDGE, Alarm, State, Status
 from bridge.channels import KINDS
 from bridge.digesting import is_urgent
 from bridge.episode import Event
@@ -152,7 +152,7 @@ def route_view(route: Route | None, mention: Mentions, state: State) -> RouteVie
 
 def alarm_of(body: bytes, event: Event, language: str) -> Alarm:
     """Read the callback again; one that is no alarm says only what is wrong with it, in the channel's language."""
-    if event.kind == own.KIND and (said := own.read(body, event.received_at)) is not None:
+    if event.kind == BRIDGE and (said := own.read(body, event.received_at)) is not None:
         return said
     reading = sources.read(body, event.received_at)
     if reading.alarm is not None:

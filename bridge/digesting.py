@@ -16,15 +16,11 @@ and while a digest waits that tells of an alarm, what comes of this alarm goes i
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.alarm import State
-from bridge.message import Step
+from bridge.alarm import BRIDGE, LOUD, SERIOUS, State
+from bridge.message import ANSWERS, Step
 from bridge.record import record
 
-ANSWERS = frozenset({Step.THREAD, Step.BROADCAST})
-LOUD = frozenset({State.TRIGGERED, State.ESCALATED})
 NAMED = 50  # alarms that a digest tells in full
-SERIOUS = "serious"
-BRIDGE = "bridge"  # the kind of the bridge's own alarms
 TOLD_BY_NOTHING = 0  # in place of the digest that is answered: the digest that begins
 
 
@@ -82,8 +78,12 @@ def plan(crowd: Crowd, *, digest_over: int, urgent: Urgent, budget: int) -> Plan
     single = _single(left, crowd.members, urgent, budget) if is_storm else frozenset[str]()
     digested = _digested({key: lane for key, lane in left.items() if key not in single}, crowd, is_storm=is_storm)
     ordered = sorted(digested.items(), key=lambda pair: (pair[0] == TOLD_BY_NOTHING, pair[0]))
-    digested_ = {one: tuple(ids) for one, ids in ordered}
-    return Plan(superseded=superseded, late=late, digested=digested_, is_storm=is_storm)
+    return Plan(
+        superseded=superseded,
+        late=late,
+        digested={answered: tuple(ids) for answered, ids in ordered},
+        is_storm=is_storm,
+    )
 
 
 def is_urgent(state: State, severity: str, kind: str, *, mentions: bool, route_says_so: bool) -> bool:

@@ -11,11 +11,8 @@ What a person has told again may wait behind what is newer, which it does not st
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bridge.alarm import State
-from bridge.message import Delivery, Receipt, Step
-
-LOUD = frozenset({State.TRIGGERED, State.ESCALATED})
-ANSWERS = frozenset({Step.THREAD, Step.BROADCAST})
+from bridge.alarm import LOUD, State
+from bridge.message import ANSWERS, Delivery, Receipt, Step
 
 
 def newer_update(delivery: Delivery, behind: Iterable[Delivery]) -> Delivery | None:

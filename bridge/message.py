@@ -23,6 +23,9 @@ class Step(StrEnum):
     REST = "rest"  # answer it with what it had no room for
 
 
+ANSWERS = frozenset({Step.THREAD, Step.BROADCAST})
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands. Only WAITING and BEGUN are work."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bridge import samples, sources
-from bridge.alarm import Alarm, ReadingKind, State
+from bridge.alarm import BRIDGE, Alarm, ReadingKind, State
 from bridge.episode import Event
 from bridge.message import Count
 from bridge.sources import own
@@ -50,7 +50,7 @@ def _own() -> Iterator[Situation]:
         for state in (State.TRIGGERED, State.REPEAT, State.RECOVERED):
             said = own.Own(trouble=trouble, about="ops", words="404", since=NOW, at=NOW, is_over=state.ends)
             body = own.body_of(said)
-            event = replace(_event(state), kind=own.KIND, episode_id=1, number=1, started_at=NOW)
+            event = replace(_event(state), kind=BRIDGE, episode_id=1, number=1, started_at=NOW)
             told = Situation(sample=f"the bridge's own {trouble}", body=body, alarm=own.read(body, NOW), event=event)
             yield from (told, replace(told, is_brief=True))
 

@@ -5,10 +5,10 @@ Written for somebody who was woken by it and does not know the bridge.
 
 from collections.abc import Mapping
 
-from bridge.alarm import Alarm
+from bridge.alarm import BRIDGE, Alarm
 from bridge.record import record
 from bridge.rendering.remedies import remedy
-from bridge.sources.own import KIND, LABELS
+from bridge.sources.own import LABELS
 from bridge.trouble import Trouble
 
 COMMANDS: Mapping[Trouble, str] = {
@@ -86,4 +86,4 @@ def advice(alarm: Alarm, language: str, *, is_over: bool) -> Advice:
 
 def trouble_of(alarm: Alarm) -> Trouble | None:
     """Give the trouble that an alarm tells of; None where it is none of the bridge's own."""
-    return Trouble(alarm.event) if alarm.kind == KIND and alarm.event in TITLES["en"] else None
+    return Trouble(alarm.event) if alarm.kind == BRIDGE and alarm.event in TITLES["en"] else None

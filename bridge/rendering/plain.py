@@ -6,7 +6,7 @@ On the hot path: no template, nothing compiled per call.
 from collections.abc import Iterable
 from typing import Any
 
-from bridge.alarm import Alarm, State
+from bridge.alarm import BRIDGE, Alarm, State
 from bridge.episode import Event, short_id
 from bridge.rendering import advice
 from bridge.rendering.digest import DigestView
@@ -14,7 +14,6 @@ from bridge.rendering.facts import detail_pairs, dimension_pairs, duration, obje
 from bridge.rendering.telling import Summary, Telling
 from bridge.rendering.visible import visible
 from bridge.rendering.words import SEVERITIES, STATES, duration_words, time_words
-from bridge.sources.own import KIND
 from bridge.sources.places import place
 
 MAX_RECEIVED = 500  # characters shown of a body that nobody can read
@@ -64,11 +63,11 @@ def plain_text(telling: Telling) -> str:
         return _digest(telling, telling.digest, labels)
     title = object_title(alarm)
     lines = [_first(telling, title), *_measured(alarm, labels)]
-    if alarm.kind == KIND:
+    if alarm.kind == BRIDGE:
         lines.extend(_own(telling, labels))
     lines.extend(_times(telling, labels))
     colon = labels["colon"]
-    lines.extend(_notes(event, labels, is_own=alarm.kind == KIND))
+    lines.extend(_notes(event, labels, is_own=alarm.kind == BRIDGE))
     if telling.together or telling.late or telling.instead_of or telling.follows:
         lines.extend(_waited(telling, labels))
     policy = _named(alarm.policy_name, alarm.policy_id)
@@ -77,7 +76,7 @@ def plain_text(telling: Telling) -> str:
     if alarm.region:
         lines.append(f"{labels['region']}{colon}{_place(alarm.region, language)}")
     lines.extend(_in_pairs("dimensions", dimension_pairs(alarm, title), labels))
-    if alarm.kind != KIND:
+    if alarm.kind != BRIDGE:
         lines.extend(_in_pairs("details", detail_pairs(alarm), labels))
         lines.extend(_in_pairs("tags", alarm.tags.items(), labels))
     lines.extend(f"{name}{colon}{url}" for name, url in telling.route.links.items())

@@ -20,6 +20,7 @@ from typing import Any
 from jinja2.environment import Template
 from jinja2.exceptions import TemplateSyntaxError
 
+from bridge.alarm import BRIDGE
 from bridge.message import Message
 from bridge.rendering.dialects import DIALECTS, Dialect
 from bridge.rendering.digest import DigestView
@@ -30,7 +31,6 @@ from bridge.rendering.plain import plain_text
 from bridge.rendering.sandbox import Sandbox
 from bridge.rendering.telling import RouteView, Telling
 from bridge.rendering.view import AlarmView
-from bridge.sources.own import KIND
 
 MAX_WORDS = 300  # characters of what went wrong
 UNQUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|[\U00100000-\U0010fffd]+', re.DOTALL)
@@ -89,7 +89,7 @@ class Renderer:
 
     def _find(self, telling: Telling) -> tuple[str, str] | None:
         channel, route, state = telling.channel, telling.route, telling.event.state
-        is_own, is_brief = telling.alarm.kind == KIND, telling.brief
+        is_own, is_brief = telling.alarm.kind == BRIDGE, telling.brief
         which = (route.template, channel.template, channel.type, channel.formats, channel.language)
         wanted = (*which, state, is_own, is_brief)
         if wanted not in self._found:

@@ -6,16 +6,14 @@ knows nothing of it: nobody outside can say such a thing.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
-from bridge.alarm import Alarm, Callback, Reading, ReadingKind, Status
+from bridge.alarm import BRIDGE, Alarm, Callback, Reading, ReadingKind, Status
 from bridge.record import record
 from bridge.sources.identity import fingerprints, own_key
 from bridge.trouble import Trouble
 
-KIND = "bridge"
 NAME = "alarm-bridge"  # the policy's name, and what the body holds
 MAX_WORDS = 500
 SEVERITIES: Mapping[Trouble, str] = {
@@ -98,7 +96,7 @@ def read(body: bytes, received_at: datetime) -> Alarm | None:
         occurred_at=own.at.astimezone(UTC),
         key=own_key(own.trouble, own.about),
         fingerprints=fingerprints(alert_id="", status=status, duration="", severity="", body=body),
-        kind=KIND,
+        kind=BRIDGE,
         policy_name=NAME,
         event=own.trouble.value,
         event_label=LABELS[own.trouble],
@@ -108,14 +106,10 @@ def read(body: bytes, received_at: datetime) -> Alarm | None:
         started_at=own.since.astimezone(UTC),
         recovered_at=own.at.astimezone(UTC) if own.is_over else None,
         details={"problem": own.words} if own.words else {},
-        raw=_raw(body),
+        raw=orjson.loads(body),
     )
 
 
 def channel_about(alarm: Alarm) -> str:
     """Give the channel that one of the bridge's own alarms is about; empty where it is about none."""
-    return str(alarm.dimensions.get("channel", "")) if alarm.kind == KIND else ""
-
-
-def _raw(body: bytes) -> Any:
-    return orjson.loads(body)
+    return str(alarm.dimensions.get("channel", "")) if alarm.kind == BRIDGE else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bridge.alarm import Alarm, Status
+from bridge.alarm import BRIDGE, Alarm, Status
 from bridge.sources import identity, times
 from bridge.sources.details import add_rest, add_unknown
 from bridge.sources.severity import severity_of
@@ -16,7 +16,6 @@ from bridge.sources.values import first_object, folded, in_lower_case, pairs, sp
 
 FIRING = frozenset({"1", "1.0", "trigger"})
 RECOVERED = frozenset({"0", "0.0", "recovery"})
-OWN = "bridge"  # the kind of the bridge's own alarms, which do not come from outside
 PRODUCTS = {"lb": "clb", "bs": "cbs", "ov": "cdn"}  # LB-SEVEN-LAYER-MONITOR, BS, qce/ov_cdn (policy types, 2023)
 
 TIMES = ("firstOccurTime", "durationTime", "recoverTime")
@@ -157,7 +156,7 @@ def product_of(policy_type: str, product_name: str, namespace: str) -> str:
 
 def _kind(sort: str, event: str) -> str:
     """Give the kind; nobody outside speaks for the bridge itself."""
-    if sort and sort.lower() != OWN:
+    if sort and sort.lower() != BRIDGE:
         return sort.lower()
     return "event" if event else "metric"
 

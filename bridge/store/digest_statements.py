@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, bindparam, case, delete, exists, func, insert, literal, literal_column, select, update
 
-from bridge.alarm import ENDINGS, SEVERITIES, State
+from bridge.alarm import ENDINGS, SERIOUS, SEVERITIES, State
 from bridge.store.schema import callbacks, deliveries, episodes, events, message_episodes, messages
 from bridge.store.statements import A_DELIVERY, IS_OVER, IS_WORK
 
@@ -107,7 +107,7 @@ counts = (  # how many of them, by what they have in common
     select(*ALIKE, func.count().label("alarms")).where(told.c.place == 1).group_by(*ALIKE)
 )
 IS_URGENT = (
-    (told.c.severity == SEVERITIES[-1])
+    (told.c.severity == SERIOUS)
     | (told.c.state == State.ESCALATED.value)
     | told.c.route.in_(bindparam("routes", expanding=True))
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bridge import sources
 from bridge.addressees import elsewhere
-from bridge.alarm import Alarm, State
+from bridge.alarm import BRIDGE, Alarm, State
 from bridge.lifecycle import Row
 from bridge.routing import Answer, Routes
 from bridge.settings import ChannelSettings
@@ -28,7 +28,7 @@ class Routed:
 
 def stored_alarm(body: bytes, received_at: datetime, kind: str) -> Alarm | None:
     """Read a stored callback; None where it is no alarm."""
-    return own.read(body, received_at) if kind == own.KIND else sources.read(body, received_at).alarm
+    return own.read(body, received_at) if kind == BRIDGE else sources.read(body, received_at).alarm
 
 
 def routed(
