@@ -1,21 +1,17 @@
 """The statements about what another channel takes over, each with a name and a sentence."""
 
-from sqlalchemy import and_, bindparam, func, literal_column, select, text, union_all, update
+from sqlalchemy import and_, bindparam, func, literal_column, select, union_all, update
 
 from bridge.alarm import ENDINGS
 from bridge.store.schema import NEAR, callbacks, deliveries, episodes, events
-from bridge.store.statements import A_DELIVERY, CAME_LATER
+from bridge.store.statements import A_DELIVERY, CAME_LATER, NO_TRIGGER, NOT_AT_ONCE
 
 TELLS = deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "begun", "sent", "digested")])
-NO_TRIGGER = literal_column("events.state") != literal_column("'triggered'")  # as in the index
-HANDED_OVER = text(f"deliveries.id > deliveries.event_id + {NEAR}")  # as in the index
-
-TRIGGERS = literal_column("events.state") == literal_column("'triggered'")
 TRIGGERED_AGAIN = and_(  # by a callback of an episode that had recovered
     CAME_LATER,
     callbacks.c.outcome == literal_column("'triggered'"),
     events.c.callback_id - callbacks.c.id == 0,  # a difference: by an equation SQLite would begin with all events
-    TRIGGERS,
+    literal_column("events.state") == literal_column("'triggered'"),
 )
 
 calls = union_all(  # all calls of an event: those made with it, and what was handed over
@@ -23,7 +19,7 @@ calls = union_all(  # all calls of an event: those made with it, and what was ha
         select(deliveries.c.id, deliveries.c.channel, deliveries.c.state, deliveries.c.note).where(
             deliveries.c.event_id == bindparam("event_id_"), where
         )
-        for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), HANDED_OVER)
+        for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), NOT_AT_ONCE)
     )
 )
 follow = union_all(  # events of an episode, from one on: those that are no trigger, and what made it fire again
@@ -52,7 +48,7 @@ left_behind = (  # what else waits of an episode for a channel, from an event on
                         deliveries.c.step != literal_column("'rest'"),
                         where,
                     )
-                    for where in (deliveries.c.id.between(events.c.id, events.c.id + NEAR), HANDED_OVER)
+                    for where in (deliveries.c.id.between(events.c.id, events.c.id + NEAR), NOT_AT_ONCE)
                 )
             )
         ),
@@ -96,7 +92,7 @@ to_the_channel = (
 )
 told_of = func.coalesce(  # at once, or handed over
     to_the_channel.where(deliveries.c.id.between(later.c.id, later.c.id + NEAR)).scalar_subquery(),
-    to_the_channel.where(HANDED_OVER).scalar_subquery(),
+    to_the_channel.where(NOT_AT_ONCE).scalar_subquery(),
 )
 newer_news = (  # the delivery by which a channel has news of an alarm that is newer than an event
     select(told_of.label("id"))

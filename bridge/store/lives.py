@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, literal_column, or_, select, text
+from sqlalchemy import and_, func, or_, select
 
 from bridge.clock import milliseconds, moment
 from bridge.episode import number_of
@@ -38,7 +38,7 @@ from bridge.store.ids import Sequence as Ids
 from bridge.store.ids import read_id
 from bridge.store.lower import read_channel_states
 from bridge.store.schema import NEAR, attempts, callbacks, deliveries, episodes, events, requests
-from bridge.store.statements import CAME_LATER, IS_WORK
+from bridge.store.statements import CAME_LATER, IS_WORK, NO_TRIGGER, NOT_AT_ONCE, NOT_SENT
 
 NAMES = (episodes.c.object_id, episodes.c.policy_id, episodes.c.policy_name)
 SEARCHED = 100_000  # callbacks: what people ask about is recent, and their bodies are read one after the other
@@ -157,7 +157,7 @@ class Lives(Asking):
         again = [one.id for one in came if one.outcome == "triggered" and one.id > episode_id]
         queries = [
             select(events).where(mine, events.c.id.between(episode_id, episode_id + NEAR)),
-            select(events).where(mine, literal_column("events.state") != literal_column("'triggered'")),
+            select(events).where(mine, NO_TRIGGER),
             select(events).where(mine, events.c.id.in_([one.result for one in asked])),
             *(select(events).where(mine, events.c.id.between(one, one + NEAR)) for one in again),
         ]
@@ -170,7 +170,7 @@ class Lives(Asking):
     def _of_event(self, event_id: int) -> list[Carried]:
         mine = deliveries.c.event_id == event_id
         near = DELIVERIES.where(mine, deliveries.c.id.between(event_id, event_id + NEAR))
-        later = DELIVERIES.where(mine, text(f"deliveries.id > deliveries.event_id + {NEAR}"))
+        later = DELIVERIES.where(mine, NOT_AT_ONCE)
         found = [*self.connection.execute(near), *self.connection.execute(later)]
         return [self._carried(one) for one in sorted(map(delivery_entry, found), key=lambda one: one.id)]
 
@@ -187,7 +187,7 @@ class Lives(Asking):
     def _attempts(self, delivery: DeliveryEntry) -> list[AttemptEntry]:
         """Find the calls: those that were not taken by their index, the one that was by when it was made."""
         mine = attempts.c.delivery_id == delivery.id
-        queries = [select(attempts).where(mine, literal_column("attempts.answer") != literal_column("'sent'"))]
+        queries = [select(attempts).where(mine, NOT_SENT)]
         if delivery.state == "sent":
             since, until = (Ids.at(milliseconds(at)) for at in (delivery.due_at, delivery.due_at + SENT_WITHIN))
             within = attempts.c.id.between(since, until)

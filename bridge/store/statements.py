@@ -16,8 +16,11 @@ from bridge.store.schema import (
     pauses,
 )
 
-NOT_SENT = attempts.c.answer != literal_column("'sent'")  # beside the answer that is wanted: else the index is not used
-CAME_LATER = text(  # than what began its episode; as in the index
+# The conditions of partial indexes (`schema`), word by word: SQLite uses an index for nothing else.
+NOT_SENT = attempts.c.answer != literal_column("'sent'")  # beside the answer that is wanted
+NO_TRIGGER = literal_column("events.state") != literal_column("'triggered'")
+NOT_AT_ONCE = text(f"deliveries.id > deliveries.event_id + {NEAR}")  # handed over, or put back under an id of its own
+CAME_LATER = text(  # than what began its episode
     "callbacks.episode_id > 0 AND "
     f"(callbacks.id > callbacks.episode_id OR callbacks.id < callbacks.episode_id - {NEAR})"
 )
@@ -140,8 +143,6 @@ messages_of_channel = select(messages.c.id).where(messages.c.channel == bindpara
 forget_message = delete(message_episodes).where(
     message_episodes.c.episode_id == bindparam("episode_id_"), message_episodes.c.message_id.in_(messages_of_channel)
 )
-MOST_CALLS = 1000  # of one event: their ids follow the event's own
-MOST_BEFORE_ITS_TRIGGER = 1000  # ids between an episode's and that of the event which began it
 IS_OVER = and_(  # and came once: of a later life the trigger is not beside the episode
     episodes.c.phase.in_([literal_column(f"'{phase}'") for phase in ("recovered", "replaced", "expired")]),
     ~episodes.c.again,
@@ -150,13 +151,13 @@ news, telling = events.alias("news"), deliveries.alias("telling")
 was_told_since = exists().where(  # of an episode: it was open again before this end
     news.c.episode_id == episodes.c.id,
     news.c.state != literal_column("'triggered'"),  # as in the index
-    telling.c.id.between(news.c.id, news.c.id + MOST_CALLS),
+    telling.c.id.between(news.c.id, news.c.id + NEAR),
     telling.c.event_id == news.c.id,
     telling.c.channel == bindparam("channel"),
     telling.c.state == literal_column("'sent'"),
 )
 waits_untold = exists().where(  # the call of a trigger that was not made, nor may have been
-    deliveries.c.id.between(events.c.id, events.c.id + MOST_CALLS),
+    deliveries.c.id.between(events.c.id, events.c.id + NEAR),
     deliveries.c.event_id - events.c.id == 0,  # a difference: SQLite would read all of the table by an equation
     deliveries.c.channel == bindparam("channel"),
     or_(
@@ -175,7 +176,7 @@ waits_untold = exists().where(  # the call of a trigger that was not made, nor m
     ),
 )
 was_told = exists().where(  # of a trigger: what waits of it a person has told again
-    telling.c.id.between(events.c.id, events.c.id + MOST_CALLS),
+    telling.c.id.between(events.c.id, events.c.id + NEAR),
     telling.c.event_id - events.c.id == 0,
     telling.c.channel == bindparam("channel"),
     telling.c.state == literal_column("'sent'"),
@@ -185,7 +186,7 @@ over_unheard = select(episodes.c.id).where(  # episodes that are over, and of wh
     IS_OVER,
     ~was_told_since,
     exists().where(
-        events.c.id.between(episodes.c.id, episodes.c.id + MOST_BEFORE_ITS_TRIGGER),
+        events.c.id.between(episodes.c.id, episodes.c.id + NEAR),
         events.c.episode_id - episodes.c.id == 0,
         events.c.state == literal_column("'triggered'"),
         waits_untold,
