@@ -25,7 +25,7 @@ from bridge import samples
 from bridge.clock import SystemClock
 from bridge.episode import short_id
 from bridge.store.engines import engine
-from bridge.store.ids import Sequence as Ids
+from bridge.store.ids import IdSequence
 from bridge.store.opening import open_store
 from bridge.store.prepared import Prepared
 from bridge.store.schema import attempts, callbacks, deliveries, episodes, events
@@ -91,7 +91,7 @@ def fill(path: Path, alarms: int) -> None:
 
 def life(rows: Rows, number: int, at: int, chance: random.Random) -> None:
     """Write one alarm: its trigger, and a minute later its recovery."""
-    id_, over = Ids.at(at), Ids.at(at + 60_000)
+    id_, over = IdSequence.at(at), IdSequence.at(at + 60_000)
     name, policy = object_name(chance.randrange(OBJECTS)), f"policy-{chance.randrange(POLICIES):04}"
     is_open = number % OPEN_EVERY == 0
     rows[episodes].append(
@@ -127,7 +127,7 @@ def came(rows: Rows, id_: int, at: int, *, episode: int, state: str, reason: str
          "state": "sent", "attempts": 1, "due_at": at + 20, "note": ""}
     )  # fmt: skip
     rows[attempts].append(
-        {"id": Ids.at(at + 21), "delivery_id": id_ + 3, "made_at": at + 20, "answer": "sent", "status": 200,
+        {"id": IdSequence.at(at + 21), "delivery_id": id_ + 3, "made_at": at + 20, "answer": "sent", "status": 200,
          "said": "200 ok", "sent": "x" * 400}
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ The path of an alarm:
           ▼
     storm            in a chat that has too much to tell: one digest              digesting: pure
           ▼
-    posting          one attempt: aim, begin, render, post                        aiming, composing, attempt, merging
+    posting          one attempt: aim, render, begin, post                        aiming, composing, attempt, merging
           ▼
     rendering        event + template → message, safe in the channel's dialect    pure
           ▼
@@ -29,11 +29,13 @@ The path of an alarm:
           ▼
     retry            what becomes of the delivery, and of the channel             pure
 
-The upper half never waits for a chat; the lower half never sees Tencent. `app` wires the parts; those
-that hang on the config are in `parts`, and `reloading` renews them. `troubles` are the bridge's own
-alarms, which enter above as every other. `housekeeping` is what is done by the clock, `attending` what
-commands asked for. `serving` is the process around them, `cli` takes the commands. The nouns that
-travel are in `alarm`, `episode` and `message`.
+The upper half never waits for a chat; the lower half never sees Tencent. `crew` has one worker (`delivery`)
+for each channel; `probing` asks a broken channel whether it is mended, and `pardon` lets dead letters wait
+again that were its fault. `app` wires the parts; those that depend on the config are in `parts`, and
+`reloading` renews them. `troubles` are the bridge's own alarms, which enter above as every other.
+`housekeeping` does what is due by the clock, `attending` what commands asked for. `lookout`, `watch` and
+`heartbeat` look whether all of it works. `serving` is the process around it; `cli` takes the commands, each
+of which is in `commands`. The nouns that travel are in `alarm`, `episode` and `message`.
 """
 
 __version__ = "0.1.0"

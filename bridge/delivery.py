@@ -3,7 +3,7 @@
 The queue is on disk; a worker reads a page of it, keeps the order of each alarm, and has one message
 under way (a chat) or many (a machine). An attempt is over when its result is on disk:
 
-    take → aim (which message to update) → begin (where twice would show) → render → post → verdict → store
+    take → aim (which message to update) → render → begin (where twice would show) → post → verdict → store
 """
 
 import asyncio

@@ -18,7 +18,7 @@ from bridge.message import Delivery
 
 
 class Lanes:
-    """What a worker has in memory of its channel's queue."""
+    """One channel's deliveries by alarm, and which of them may be taken next."""
 
     def __init__(self, urgent: Callable[[Delivery], bool] | None = None) -> None:
         self._urgent = urgent

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bridge.clock import Clock
 from bridge.delivery import Worker
-from bridge.store import Queue, Queues, StoreError, Writer
+from bridge.store import QueueLength, Queues, StoreError, Writer
 from bridge.trouble import Trouble
 from bridge.troubles import Troubles
 
@@ -46,25 +46,24 @@ async def _look_at_queues(
     for name in {**workers, **found, **dict.fromkeys(troubles.abouts(Trouble.QUEUE_OLD))}:
         queue = found.get(name)
         broken = name in workers and workers[name].condition.is_broken  # said already, and the older trouble
-        if is_too_old(queue, clock.now()) and not broken:
+        if queue is not None and is_too_old(queue, clock.now()) and not broken:
             troubles.trouble(Trouble.QUEUE_OLD, name, words_of(queue, clock.now(), is_known=name in workers))
         elif broken or is_at_ease(queue, clock.now()):
             troubles.over(Trouble.QUEUE_OLD, name)
 
 
-def is_too_old(queue: Queue | None, now: datetime) -> bool:
+def is_too_old(queue: QueueLength, now: datetime) -> bool:
     """Say whether something has waited too long."""
-    return queue is not None and queue.oldest is not None and now - queue.oldest > TOO_OLD
+    return queue.oldest is not None and now - queue.oldest > TOO_OLD
 
 
-def is_at_ease(queue: Queue | None, now: datetime) -> bool:
+def is_at_ease(queue: QueueLength | None, now: datetime) -> bool:
     """Say whether nothing waits for long."""
     return queue is None or queue.oldest is None or now - queue.oldest < AT_EASE
 
 
-def words_of(queue: Queue | None, now: datetime, *, is_known: bool) -> str:
+def words_of(queue: QueueLength, now: datetime, *, is_known: bool) -> str:
     """Say how much waits."""
-    assert queue is not None
     assert queue.oldest is not None
     minutes = int((now - queue.oldest).total_seconds() // 60)
     where = "" if is_known else "; the config has no such channel"

@@ -1,4 +1,4 @@
-"""One attempt at a delivery: aim, begin, render, post, and what follows from the verdict."""
+"""One attempt at a delivery: aim, render, begin, post, and what follows from the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -210,8 +210,8 @@ class Poster:
 
     async def _concluded(self, delivery: Delivery, step: Step, verdict: Verdict, sent: str) -> Result:
         """Turn a verdict into what becomes of the delivery and of the channel."""
-        aimed = delivery if step is delivery.step else replace(delivery, step=step)
-        move = next_move(aimed, verdict, self.random, strikes=self.condition.strikes(delivery, verdict))
+        made = delivery if step is delivery.step else replace(delivery, step=step)
+        move = next_move(made, verdict, self.random, strikes=self.condition.strikes(delivery, verdict))
         if move.forget_message and is_no_news(delivery.event.state, delivery.event.kind):
             move = replace(move, state=DeliveryState.SUPERSEDED)
         if verdict.answer is Answer.SENT:

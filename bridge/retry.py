@@ -1,13 +1,14 @@
 """When to try again, or never. Pure.
 
-| verdict   | the delivery                                  | the channel                               |
-| sent      | done                                          | at ease again                             |
-| retry     | waits as the platform asks, else backs off    | a chat pauses as a whole                  |
-| ambiguous | the same: it may be told twice, not never     | the same                                  |
-| gone      | a new message instead of an update or answer  | -                                         |
-| rejected  | once more as plain text where that helps, else a dead letter | broken after some in a row, and then
-|           |                                               | the dead letters among these wait with it |
-| broken    | waits, or goes to the fallback channel        | paused, and tried with the oldest now and then |
+| verdict   | the delivery                                   | the channel                                     |
+| sent      | done                                           | at ease again                                   |
+| retry     | waits as the platform asks, else backs off     | a chat pauses as a whole                        |
+| ambiguous | the same: better told twice than never         | the same                                        |
+| gone      | a new message instead of an update or answer   | -                                               |
+| rejected  | once more as plain text where that helps, else | broken after some in a row: then the dead       |
+|           | a dead letter                                  | letters among these wait with it (`pardon`)     |
+| broken    | waits, or goes to the fallback channel         | pauses, and is tried with the oldest from time  |
+|           |                                                | to time                                         |
 """
 
 from datetime import datetime, timedelta

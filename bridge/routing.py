@@ -83,7 +83,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RouteAnswer:
     """One route's yes or no, with the reason in words."""
 
     name: str
@@ -109,7 +109,7 @@ class Routes:
         """Give the channels in the order in which the routes name them, each once."""
         return self._choose(self._read(alarm, state))
 
-    def explain(self, alarm: Alarm, state: State) -> list[Answer]:
+    def explain(self, alarm: Alarm, state: State) -> list[RouteAnswer]:
         """Give every route's yes or no, in the file's order, children after their parent."""
         return list(self._explained(self.tree, self._read(alarm, state), ""))
 
@@ -140,11 +140,11 @@ class Routes:
     def _matches(self, route: Route, values: tuple[str, ...]) -> bool:
         return all(condition.holds(values[self._place[condition.field]]) for condition in route.conditions)
 
-    def _explained(self, routes: Iterable[Route], values: tuple[str, ...], closed: str) -> Iterator[Answer]:
+    def _explained(self, routes: Iterable[Route], values: tuple[str, ...], closed: str) -> Iterator[RouteAnswer]:
         """Explain one level; `closed` says why it is not reached, where it is not."""
         for route in routes:
             matched = not closed and self._matches(route, values)
-            yield Answer(name=route.name, matched=matched, why=closed or self._why(route, values, matched=matched))
+            yield RouteAnswer(name=route.name, matched=matched, why=closed or self._why(route, values, matched=matched))
             below = closed or ("" if matched else f'not reached: its parent "{route.name}" does not match')
             yield from self._explained(route.children, values, below)
             if matched and not route.goes_on:

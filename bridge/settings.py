@@ -176,6 +176,7 @@ class ChannelSettings(Record):
     on_recovered: RecoveredSteps = (Step.POST,)
     mention: Mentions = Field(default_factory=dict)
     rate: OptionalRate = None
+    digest_over: DigestOver = 0  # waiting events that become one message in a chat; 0 is never
 
     @property
     def room(self) -> Hashable | None:
@@ -186,5 +187,3 @@ class ChannelSettings(Record):
     def methods(self) -> Mapping[Step, tuple[Hashable, float]]:
         """Give the steps that have a limit of their own: what it is counted by, and calls a second."""
         return {}
-
-    digest_over: DigestOver = 0  # waiting events that become one message in a chat; 0 is never

@@ -12,9 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.clock import Clock
 from bridge.delivery import Worker
 from bridge.metrics import Metrics
-from bridge.store import Queue, Queues, Store, Writer
+from bridge.store import QueueLength, Queues, Store, Writer
 
-NOTHING = Queue(waiting=0, oldest=None)
+NOTHING = QueueLength(waiting=0, oldest=None)
 REMOVED: Mapping[str, Any] = {
     "status": "removed",
     "reason": "not in the config: what waits for it stays until it is there again",

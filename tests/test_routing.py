@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bridge.alarm import Alarm, State, Status
 from bridge.message import Step
-from bridge.routing import MEMORY, Answer, Routes, RouteSettings
+from bridge.routing import MEMORY, RouteAnswer, Routes, RouteSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CONTRACT = [
@@ -187,17 +187,17 @@ def test_a_route_without_a_name_is_called_by_its_parent_and_position():
 def test_every_route_says_yes_or_no_and_why_in_the_files_order():
     heard = alarm(product="cvm", policy_name="staging-1")
     assert routes(*CONTRACT).explain(heard, State.TRIGGERED) == [
-        Answer(
+        RouteAnswer(
             name="databases",
             matched=False,
             why='product is "cvm", which matches none of "cdb", "redis"; '
             'policy_name is "staging-1", which does not match "prod-*"',
         ),
-        Answer(
+        RouteAnswer(
             name="quiet-staging", matched=True, why='policy_name is "staging-1", which matches "~(staging|test)-.*"'
         ),
-        Answer(name="cvm", matched=False, why='not reached: "quiet-staging" decided'),
-        Answer(name="cvm/1", matched=False, why='not reached: "quiet-staging" decided'),
+        RouteAnswer(name="cvm", matched=False, why='not reached: "quiet-staging" decided'),
+        RouteAnswer(name="cvm/1", matched=False, why='not reached: "quiet-staging" decided'),
     ]
 
 

@@ -10,7 +10,7 @@ from bridge.attempt import ended
 from bridge.clock import EPOCH, milliseconds
 from bridge.episode import Given, Phase
 from bridge.message import Answer, DeliveryState, Step, Verdict
-from bridge.store import OVER_UNHEARD, ChannelState, Pause, Queue, Result, Told, Unsure
+from bridge.store import OVER_UNHEARD, ChannelState, Pause, QueueLength, Result, Told, Unsure
 from bridge.store.handing import Handed
 from bridge.store.lower import (
     read_channel_states,
@@ -328,8 +328,8 @@ def test_a_queue_is_as_old_as_its_oldest_callback_that_waits(shelf):
         shelf.delivery(episode + 2, event, state=SENT if number == 1 else WAITING)
     shelf.delivery(episode + 3, event, channel="dba")
     assert read_queues(shelf.connection) == {
-        "ops": Queue(waiting=2, oldest=START + timedelta(minutes=2)),
-        "dba": Queue(waiting=1, oldest=START + timedelta(minutes=3)),
+        "ops": QueueLength(waiting=2, oldest=START + timedelta(minutes=2)),
+        "dba": QueueLength(waiting=1, oldest=START + timedelta(minutes=3)),
     }
 
 
@@ -338,13 +338,13 @@ def test_what_a_person_put_back_waits_since_then(shelf):
     episode = shelf.episode(1)
     event = shelf.event(episode + 1, episode)
     shelf.delivery(episode + 2, event, columns=put_back)
-    assert read_queues(shelf.connection) == {"ops": Queue(waiting=1, oldest=START + timedelta(hours=5))}
+    assert read_queues(shelf.connection) == {"ops": QueueLength(waiting=1, oldest=START + timedelta(hours=5))}
     later = shelf.event(episode + 10, episode, received_at=START + timedelta(hours=1))
     shelf.delivery(episode + 11, later)
-    assert read_queues(shelf.connection) == {"ops": Queue(waiting=2, oldest=START + timedelta(hours=1))}
+    assert read_queues(shelf.connection) == {"ops": QueueLength(waiting=2, oldest=START + timedelta(hours=1))}
 
 
 def test_what_nothing_is_known_of_any_more_is_counted_all_the_same(shelf):
     delivery = a_delivery(shelf)
     shelf.connection.exec_driver_sql(f"DELETE FROM events WHERE id = {delivery.event.id}")
-    assert read_queues(shelf.connection) == {"ops": Queue(waiting=1, oldest=None)}
+    assert read_queues(shelf.connection) == {"ops": QueueLength(waiting=1, oldest=None)}

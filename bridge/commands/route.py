@@ -11,7 +11,7 @@ from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
 from bridge.commands.hearing import ROUTED, Hearing, hear, is_verification
 from bridge.commands.output import DIM, GREEN, paint, say, say_json, visible
 from bridge.config import Config
-from bridge.routing import Answer
+from bridge.routing import RouteAnswer
 
 
 def route(
@@ -39,17 +39,17 @@ def route(
         _print(hearing, channels, answers)
 
 
-def _routed(config: Config, hearing: Hearing) -> tuple[list[str], list[Answer]]:
+def _routed(config: Config, hearing: Hearing) -> tuple[list[str], list[RouteAnswer]]:
     """Give the channels and each route's answer; routes are not asked about what is no alarm."""
     if hearing.alarm is not None:
         chosen = config.routes.choose(hearing.alarm, hearing.state)
         return [choice.channel for choice in chosen], config.routes.explain(hearing.alarm, hearing.state)
     why = "not asked: a check of the URL" if is_verification(hearing) else "not asked: the callback is no alarm"
     channels = [] if is_verification(hearing) else list(dict.fromkeys(config.default_channels))
-    return channels, [Answer(name=route.name, matched=False, why=why) for route in config.routes.all]
+    return channels, [RouteAnswer(name=route.name, matched=False, why=why) for route in config.routes.all]
 
 
-def _as_json(hearing: Hearing, channels: list[str], answers: list[Answer]) -> dict[str, Any]:
+def _as_json(hearing: Hearing, channels: list[str], answers: list[RouteAnswer]) -> dict[str, Any]:
     routes = [{"name": answer.name, "matched": answer.matched, "why": answer.why} for answer in answers]
     return {"state": _state(hearing), "channels": channels, "routes": routes}
 
@@ -58,7 +58,7 @@ def _state(hearing: Hearing) -> str:
     return "verification" if is_verification(hearing) else hearing.state.value
 
 
-def _print(hearing: Hearing, channels: list[str], answers: list[Answer]) -> None:
+def _print(hearing: Hearing, channels: list[str], answers: list[RouteAnswer]) -> None:
     say(f"{_state(hearing)}: {', '.join(channels) or 'posted nowhere'}{_by_default(hearing, answers)}")
     if hearing.reading.problem:
         say(f"  {hearing.reading.problem}")
@@ -68,7 +68,7 @@ def _print(hearing: Hearing, channels: list[str], answers: list[Answer]) -> None
         say(f"  {yes_or_no}  {answer.name:<{width}}  {visible(answer.why)}")
 
 
-def _by_default(hearing: Hearing, answers: list[Answer]) -> str:
+def _by_default(hearing: Hearing, answers: list[RouteAnswer]) -> str:
     if is_verification(hearing) or any(answer.matched for answer in answers):
         return ""
     return " (default_channels: no route matches)" if hearing.alarm else " (default_channels: it is no alarm)"

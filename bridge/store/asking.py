@@ -20,7 +20,7 @@ from bridge.episode import Phase
 from bridge.store.engines import engine
 from bridge.store.entries import AlarmEntry, CallbackEntry, DeliveryEntry, alarm_entry, callback_entry, delivery_entry
 from bridge.store.failures import cause_of
-from bridge.store.ids import Sequence as Ids
+from bridge.store.ids import IdSequence
 from bridge.store.schema import callbacks, deliveries, episodes, events
 from bridge.store.statements import IS_WORK
 from bridge.store.work import StoreError
@@ -74,7 +74,7 @@ class Asking:
         query = CALLBACKS
         if since is not None:
             query = query.where(
-                callbacks.c.id >= Ids.at(milliseconds(since)), callbacks.c.received_at >= milliseconds(since)
+                callbacks.c.id >= IdSequence.at(milliseconds(since)), callbacks.c.received_at >= milliseconds(since)
             )
         if outcome:
             query = query.where(callbacks.c.outcome == outcome)

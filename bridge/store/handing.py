@@ -22,9 +22,8 @@ from bridge.episode import Episode, Given, Phase
 from bridge.message import Delivery, DeliveryState, Step
 from bridge.store import digest_statements, rows
 from bridge.store import handing_statements as statements
-from bridge.store.ids import Sequence as Ids
 from bridge.store.statements import add_delivery, change_episode, episode_by_id
-from bridge.store.work import Result
+from bridge.store.work import Ids, Result
 
 NO_EVENT = 0
 HANDED_TO = "handed to "

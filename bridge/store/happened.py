@@ -64,7 +64,7 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ToldEvent:
     """An event with its deliveries."""
 
     event: EventEntry
@@ -77,7 +77,7 @@ class Life:
 
     alarm: AlarmEntry | None
     callbacks: Sequence[CallbackEntry]
-    told: Sequence[Told]
+    told: Sequence[ToldEvent]
     requests: Sequence[RequestEntry] = ()
     channels: Mapping[str, ChannelState] = field(default_factory=dict)
     silent_seconds: int = 0  # of receiving, since a callback last spoke of it

@@ -19,7 +19,7 @@ def read_id(text: str) -> int:
     return int(text) if int(text) <= LARGEST else 0
 
 
-class Sequence:
+class IdSequence:
     """Gives ids and the episodes' numbers, each higher than all that the store holds."""
 
     def __init__(self, clock: Clock, *, salt: int, last: int, number: int, receiving_seconds: int) -> None:
@@ -31,7 +31,7 @@ class Sequence:
         self.fresh: set[int] = set()  # ids of episodes that this transaction makes
 
     @classmethod
-    def after(cls, connection: Connection, clock: Clock, random: Random) -> "Sequence":
+    def after(cls, connection: Connection, clock: Clock, random: Random) -> "IdSequence":
         """Go on where the store ends, also where the clock went back meanwhile."""
         last = max(connection.execute(highest).scalar() or 0 for highest in statements.highest_id.values())
         # what was deleted had numbers, too: a short id in an old message must never mean another alarm

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from bridge.clock import milliseconds
 from bridge.store import rows, statements
 from bridge.store.facts import read_notices, receiving_seconds, write_fact, write_notices
-from bridge.store.ids import Sequence as IdSequence
+from bridge.store.ids import IdSequence
 from bridge.store.lower import write_channel, write_pause
 from bridge.store.prepared import Writes
 from bridge.store.reading import Reads

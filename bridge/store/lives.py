@@ -29,13 +29,12 @@ from bridge.store.happened import (
     EventEntry,
     Life,
     RequestEntry,
-    Told,
+    ToldEvent,
     attempt_entry,
     event_entry,
     request_entry,
 )
-from bridge.store.ids import Sequence as Ids
-from bridge.store.ids import read_id
+from bridge.store.ids import IdSequence, read_id
 from bridge.store.lower import read_channel_states
 from bridge.store.schema import NEAR, attempts, callbacks, deliveries, episodes, events, requests
 from bridge.store.statements import CAME_LATER, IS_WORK, NO_TRIGGER, NOT_AT_ONCE, NOT_SENT
@@ -164,8 +163,8 @@ class Lives(Asking):
         found = {row.id: event_entry(row) for query in queries for row in self.connection.execute(query)}
         return [found[id_] for id_ in sorted(found)]
 
-    def _told(self, event: EventEntry) -> Told:
-        return Told(event=event, deliveries=self._of_event(event.id))
+    def _told(self, event: EventEntry) -> ToldEvent:
+        return ToldEvent(event=event, deliveries=self._of_event(event.id))
 
     def _of_event(self, event_id: int) -> list[Carried]:
         mine = deliveries.c.event_id == event_id
@@ -189,7 +188,7 @@ class Lives(Asking):
         mine = attempts.c.delivery_id == delivery.id
         queries = [select(attempts).where(mine, NOT_SENT)]
         if delivery.state == "sent":
-            since, until = (Ids.at(milliseconds(at)) for at in (delivery.due_at, delivery.due_at + SENT_WITHIN))
+            since, until = (IdSequence.at(milliseconds(at)) for at in (delivery.due_at, delivery.due_at + SENT_WITHIN))
             within = attempts.c.id.between(since, until)
             taken = select(attempts).where(mine, within, attempts.c.answer == "sent").order_by(attempts.c.id)
             queries.append(taken.limit(1))

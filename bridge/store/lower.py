@@ -11,9 +11,8 @@ from bridge.clock import milliseconds, moment
 from bridge.message import DeliveryState, Step
 from bridge.store import digests, rest, rows, statements, unheard
 from bridge.store.handing import Handed, hand_over
-from bridge.store.ids import Sequence as Ids
 from bridge.store.prepared import Writes
-from bridge.store.work import ChannelState, Pause, Queue, Queues, Result, Told, Unsure
+from bridge.store.work import ChannelState, Ids, Pause, QueueLength, Queues, Result, Told, Unsure
 
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> list[Handed]:
@@ -175,7 +174,7 @@ def read_queues(connection: Connection) -> Queues:
     events = [event for _, _, event, _ in counted if event is not None]
     times = {row.id: row.received_at for row in connection.execute(statements.event_times, {"ids": events})}
     return {
-        channel: Queue(waiting=waiting, oldest=_oldest(times.get(event), replayed))
+        channel: QueueLength(waiting=waiting, oldest=_oldest(times.get(event), replayed))
         for channel, waiting, event, replayed in counted
     }
 

@@ -6,9 +6,8 @@ from sqlalchemy import Connection, insert
 
 from bridge.message import Delivery, DeliveryState, Step
 from bridge.store import rows, statements
-from bridge.store.ids import Sequence as Ids
 from bridge.store.schema import deliveries
-from bridge.store.work import Result
+from bridge.store.work import Ids, Result
 
 
 def enqueue(connection: Connection, result: Result, ids: Ids) -> bool:

@@ -20,7 +20,7 @@ from bridge.message import Delivery
 from bridge.store import rows, statements
 from bridge.store.facts import read_notices
 from bridge.store.failures import raise_if_unavailable
-from bridge.store.ids import Sequence as IdSequence
+from bridge.store.ids import IdSequence
 from bridge.store.jobs import Job, Jobs
 from bridge.store.lower import write_results
 from bridge.store.prepared import Writes

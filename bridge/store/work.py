@@ -168,14 +168,14 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
+class QueueLength:
     """How much waits for a channel."""
 
     waiting: int
     oldest: datetime | None
 
 
-Queues = Mapping[str, Queue]
+Queues = Mapping[str, QueueLength]
 
 
 class StoreError(Exception):

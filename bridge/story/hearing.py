@@ -8,7 +8,7 @@ from bridge import sources
 from bridge.addressees import elsewhere
 from bridge.alarm import BRIDGE, Alarm, State
 from bridge.lifecycle import Row
-from bridge.routing import Answer, Routes
+from bridge.routing import RouteAnswer, Routes
 from bridge.settings import ChannelSettings
 from bridge.sources import own
 from bridge.store.entries import CallbackEntry
@@ -21,7 +21,7 @@ Body = Callable[[int], bytes]  # of a callback's id
 class Routed:
     """Each route's yes or no, and the channels that the routes choose today."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[RouteAnswer, ...]
     channels: tuple[str, ...]
     left_out: str = ""  # the channel that one of the bridge's own alarms is about, where the routes name it
 

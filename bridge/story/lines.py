@@ -7,7 +7,7 @@ from datetime import datetime
 from bridge.episode import Phase
 from bridge.rendering.words import duration_words
 from bridge.store.entries import AlarmEntry, CallbackEntry
-from bridge.store.happened import AttemptEntry, Carried, Life, RequestEntry, Told
+from bridge.store.happened import AttemptEntry, Carried, Life, RequestEntry, ToldEvent
 from bridge.story.hearing import Routed
 from bridge.story.names import Names
 from bridge.story.next import Now, next_of_alarm, next_of_delivery
@@ -76,7 +76,7 @@ def _story(life: Life, words: Words) -> Iterator[Line]:
         yield from part
 
 
-def _is_of(told: Told, callback: CallbackEntry) -> bool:
+def _is_of(told: ToldEvent, callback: CallbackEntry) -> bool:
     """Say whether an event is what the callback told; an ending that another one caused names it, too."""
     if callback.outcome == "unrecognised":
         return True
@@ -106,7 +106,7 @@ def _routes(answer: Routed, *, anew: bool) -> Iterator[Line]:
         yield Line(None, 2, f"none matches: default_channels, {named}")
 
 
-def _event(told: Told, words: Words, *, alone: bool) -> Iterator[Line]:
+def _event(told: ToldEvent, words: Words, *, alone: bool) -> Iterator[Line]:
     event = told.event
     if alone:
         why = CAUSES.get(event.cause, "")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.store.entries import CallbackEntry
-from bridge.store.happened import AttemptEntry, Carried, Life, RequestEntry, Told
+from bridge.store.happened import AttemptEntry, Carried, Life, RequestEntry, ToldEvent
 from bridge.story.hearing import Routed
 from bridge.story.lines import Words
 from bridge.story.next import next_of_alarm, next_of_delivery
@@ -38,7 +38,7 @@ def _callback(callback: CallbackEntry, answer: Routed | None, iso: Iso) -> dict[
     }
 
 
-def _told(told: Told, words: Words, iso: Iso) -> dict[str, Any]:
+def _told(told: ToldEvent, words: Words, iso: Iso) -> dict[str, Any]:
     event = told.event
     return {
         "id": str(event.id),
