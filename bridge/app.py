@@ -84,7 +84,7 @@ async def bridge(
 ) -> AsyncIterator[Running]:
     """Build and start all parts, give the running bridge, and stop them in order."""
     async with AsyncExitStack() as stack:
-        store = open_store(Path(store_path(config)), clock, random)
+        store = open_store(config.store, clock, random)
         stack.callback(store.close)
         writing, reading = (stack.enter_context(ThreadPoolExecutor(1, name)) for name in ("writer", "reader"))
         writer = Writer(store, lambda: parts.intake, writing, clock)
@@ -182,8 +182,3 @@ def warn_of_removed(store: Store, config: Config) -> None:
     for name, queue in store.queues().items():
         if name not in config.channels:
             log.error("deliveries wait for a channel that is not in the config", channel=name, waiting=queue.waiting)
-
-
-def store_path(config: Config) -> Path:
-    """Give the path of the SQLite file."""
-    return Path(config.store.removeprefix("sqlite:///"))

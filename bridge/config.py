@@ -74,10 +74,9 @@ class Config:
     """What the file says, whole and valid. Paths are absolute."""
 
     file: Path
-    base: Path  # the file's directory
     server: ServerSettings
     console: ConsoleSettings
-    store: str  # sqlite:////absolute/path
+    store: Path  # the SQLite file
     templates: Path | None
     language: Language
     timezone: ZoneInfo
@@ -203,10 +202,9 @@ def _assembled(
     }
     return Config(
         file=path,
-        base=source.base,
         server=top.server,
         console=top.console,
-        store=f"sqlite:///{source.base / top.store.removeprefix('sqlite:///')}",
+        store=source.base / top.store.removeprefix("sqlite:///"),
         templates=templates,
         language=top.language,
         timezone=top.timezone,

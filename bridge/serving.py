@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 
 from bridge import __version__, logs
-from bridge.app import Running, bridge, store_path
+from bridge.app import Running, bridge
 from bridge.check import check_templates
 from bridge.clock import Clock, SystemClock
 from bridge.config import Config, Loaded, Problem, load
@@ -48,7 +48,7 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
         log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
     tune_garbage_collection()
     try:
-        with Lock(store_path(config)), asyncio.Runner(loop_factory=LOOP) as runner:
+        with Lock(config.store), asyncio.Runner(loop_factory=LOOP) as runner:
             means = partial(means_of, config.file, environ, hide)
             runner.run(_serve(config, environ, out, err if terminal else None, means, known))
     except (StoreError, OSError) as error:

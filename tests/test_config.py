@@ -56,12 +56,11 @@ def test_what_is_not_given_has_the_defaults_of_the_documentation(write, tmp_path
     assert config.server.auth is None
     assert str(config.console.listen) == "127.0.0.1:8081"
     assert config.console.auth is None
-    assert config.store == f"sqlite:///{tmp_path}/alarm-bridge.db"
+    assert config.store == tmp_path / "alarm-bridge.db"
     assert config.templates is None
     assert (config.language, config.timezone, config.retention) == ("en", ZoneInfo("Asia/Shanghai"), timedelta(days=30))
     assert config.default_channels == ("here",)
     assert config.secrets == frozenset()
-    assert config.base == tmp_path
 
 
 @pytest.mark.parametrize("word", ["off", "false", "False", '"off"', "Off"])
@@ -253,7 +252,7 @@ def test_an_anchor_may_be_used_where_no_match_is(write):
     ],
 )
 def test_the_store_is_a_file_relative_to_the_config(write, tmp_path, written, path):
-    assert write(f"{SMALL}store: {written}\n").store == f"sqlite:///{path.format(base=tmp_path)}"
+    assert write(f"{SMALL}store: {written}\n").store == Path(path.format(base=tmp_path))
 
 
 def test_paths_are_relative_to_the_config_whatever_the_working_directory_is(tmp_path, monkeypatch):
@@ -262,7 +261,7 @@ def test_paths_are_relative_to_the_config_whatever_the_working_directory_is(tmp_
     monkeypatch.chdir(tmp_path)
     config = load(Path("a/config.yaml"), {}).config
     assert config.templates == tmp_path / "a" / "own"
-    assert config.store == f"sqlite:///{tmp_path}/a/alarm-bridge.db"
+    assert config.store == tmp_path / "a" / "alarm-bridge.db"
 
 
 def test_a_directory_named_templates_beside_the_config_is_used_unasked(write, tmp_path):

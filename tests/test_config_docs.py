@@ -103,7 +103,7 @@ def test_the_example_loads_without_a_warning_and_has_what_the_contract_says():
     assert loaded.warnings == ()
     assert str(config.server.listen) == "127.0.0.1:8080"
     assert config.server.auth is None
-    assert config.store == f"sqlite:///{ROOT}/alarm-bridge.db"
+    assert config.store == ROOT / "alarm-bridge.db"
     assert {name: settings.type for name, settings in config.channels.items()} == {"here": "terminal"}
     assert (config.default_channels, config.routes.all) == (("here",), ())
 

@@ -8,7 +8,7 @@ import typer
 from bridge.commands.asking_for import ask_for, unique
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.list_alarms import matching, show
-from bridge.commands.listing import Desk, desk, store_file
+from bridge.commands.listing import Desk, desk
 from bridge.commands.matches import MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail, say
 from bridge.episode import number_of
@@ -45,7 +45,7 @@ def close(
         if alarms:
             _confirm(at, list(alarms.values()), yes=yes)
     wishes = {name: Wish(what=What.CLOSE, subject=one.id) for name, one in alarms.items()}
-    ask_for(store_file(at.config), wishes, {name: why for name, why in found.items() if isinstance(why, str)})
+    ask_for(at.config.store, wishes, {name: why for name, why in found.items() if isinstance(why, str)})
 
 
 def _named(asking: Asking, ids: list[str]) -> dict[str, AlarmEntry | str]:

@@ -9,7 +9,7 @@ import typer
 
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
 from bridge.commands.list_alarms import alarm_json, show
-from bridge.commands.listing import MOST, AsJson, Desk, desk, say_json, store_file
+from bridge.commands.listing import MOST, AsJson, Desk, desk, say_json
 from bridge.commands.output import BOLD, DIM, WRONG_USAGE, aligned, fail, paint, say, visible
 from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.store.happened import Life
@@ -68,7 +68,7 @@ def _words(at: Desk, life: Life) -> Words:
 
     now = Now(
         at=datetime.now(UTC),
-        served=is_served(store_file(at.config)),
+        served=is_served(at.config.store),
         channels=at.config.channels,
         states=life.channels,
     )
@@ -92,7 +92,7 @@ def _print(at: Desk, alarms: list[AlarmEntry], found: list[Life], words: Words) 
         for text in _lines(at, life, words):
             say(text)
     if not words.now.served:
-        say(paint(f"No bridge serves {store_file(at.config)} now.", BOLD))
+        say(paint(f"No bridge serves {at.config.store} now.", BOLD))
 
 
 def _lines(at: Desk, life: Life, words: Words) -> Iterator[str]:

@@ -52,7 +52,7 @@ def desk(path: Path) -> Iterator[Desk]:
     """Read the config and open its store; end the command in words where that cannot be."""
     config = load_config(path, secrets=False).config
     try:
-        asking = ask(store_file(config))
+        asking = ask(config.store)
         try:
             yield Desk(config=config, asking=asking)
         finally:
@@ -61,11 +61,6 @@ def desk(path: Path) -> Iterator[Desk]:
         fail(str(error))
     except DatabaseError as error:
         fail(f"the store cannot be read: {error.orig}")
-
-
-def store_file(config: Config) -> Path:
-    """Give the path of the SQLite file."""
-    return Path(config.store.removeprefix("sqlite:///"))
 
 
 def read_span(text: str) -> timedelta:
@@ -138,7 +133,6 @@ __all__ = [
     "read_span",
     "say_json",
     "say_more",
-    "store_file",
     "stream",
     "stream_json",
     "table",

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from bridge.commands.asking_for import ask_for, unique
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel
-from bridge.commands.listing import Desk, desk, store_file
+from bridge.commands.listing import Desk, desk
 from bridge.commands.output import WRONG_USAGE, fail, say
 from bridge.episode import number_of
 from bridge.message import DeliveryState
@@ -50,7 +50,7 @@ def replay(
         say(f"no dead letter{' of ' + channel if channel else ''}")
         return
     refused = {name: why for name, why in found.items() if isinstance(why, str)}
-    ask_for(store_file(at.config), wishes, refused)
+    ask_for(at.config.store, wishes, refused)
 
 
 def _dead(at: Desk, channel: str) -> dict[str, Wish | str]:
