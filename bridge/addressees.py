@@ -11,24 +11,12 @@ from datetime import datetime, timedelta
 from bridge.alarm import Alarm, State
 from bridge.episode import Given
 from bridge.message import Step
-from bridge.planning import steps_for
+from bridge.planning import ChannelPlan, steps_for
 from bridge.record import record
 from bridge.routing import Choice, Route, Routes
 from bridge.sources import own
 
 Address = tuple[str, Step, str]  # channel, step, the route's name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelPlan:
-    """What intake must know of a channel."""
-
-    name: str
-    can: frozenset[Step]
-    chat: bool
-    on_repeat: tuple[Step, ...]
-    on_recovered: tuple[Step, ...]
-    fallback: str | None = None
 
 
 @record
@@ -93,15 +81,7 @@ class Addressees:
         plan = self.channels.get(channel)
         if plan is None:  # it was taken out of the config
             return ()
-        return steps_for(
-            state,
-            kind=kind,
-            can=plan.can,
-            chat=plan.chat,
-            on_repeat=plan.on_repeat if route is None or route.on_repeat is None else route.on_repeat,
-            on_recovered=plan.on_recovered if route is None or route.on_recovered is None else route.on_recovered,
-            unheard=unheard,
-        )
+        return steps_for(state, plan, route, kind=kind, unheard=unheard)
 
 
 def elsewhere(

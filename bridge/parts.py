@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from bridge.addressees import Addressees, ChannelPlan
+from bridge.addressees import Addressees
 from bridge.alarm import State
 from bridge.channels import KINDS, Tools, mark_of, name_of
 from bridge.clock import Clock
@@ -21,6 +21,7 @@ from bridge.intake import Intake
 from bridge.message import Step
 from bridge.metrics import Metrics
 from bridge.pace import Budgets, Spacing, seconds_left, slowest
+from bridge.planning import plan_of
 from bridge.post import Post
 from bridge.rendering import Renderer
 from bridge.settings import ChannelSettings
@@ -147,17 +148,7 @@ def room_of(name: str, settings: ChannelSettings) -> Hashable:
 
 def intake_of(config: Config, clock: Clock) -> Intake:
     """Give the upper half a snapshot of the config."""
-    plans = {}
-    for name, settings in config.channels.items():
-        kind = KINDS[settings.type]
-        plans[name] = ChannelPlan(
-            name=name,
-            can=kind.steps,
-            chat=kind.chat,
-            on_repeat=settings.on_repeat,
-            on_recovered=settings.on_recovered,
-            fallback=settings.fallback,
-        )
+    plans = {name: plan_of(settings) for name, settings in config.channels.items()}
     addressees = Addressees(routes=config.routes, channels=plans)
     return Intake(addressees=addressees, default_channels=config.default_channels, now=clock.now)
 

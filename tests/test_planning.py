@@ -6,7 +6,8 @@ import pytest
 
 from bridge.alarm import State
 from bridge.message import Step
-from bridge.planning import is_no_news, steps_for
+from bridge.planning import ChannelPlan, is_no_news, steps_for
+from bridge.routing import Route
 
 POST, UPDATE, THREAD, BROADCAST = Step.POST, Step.UPDATE, Step.THREAD, Step.BROADCAST
 SLACK = frozenset(Step)
@@ -14,7 +15,8 @@ POSTS = frozenset({POST})
 
 
 def steps(state, *, can=SLACK, chat=True, kind="metric", on_repeat=(UPDATE,), on_recovered=(UPDATE, THREAD), **more):
-    return steps_for(state, kind=kind, can=can, chat=chat, on_repeat=on_repeat, on_recovered=on_recovered, **more)
+    plan = ChannelPlan(can=can, chat=chat, on_repeat=on_repeat, on_recovered=on_recovered)
+    return steps_for(state, plan, None, kind=kind, **more)
 
 
 def machine(state, **more):
@@ -85,6 +87,15 @@ def test_what_is_no_news_is_an_update_in_a_chat_and_always_told_to_machines(stat
 
 def test_the_expiry_of_a_metric_alarm_is_news():
     assert not is_no_news(State.EXPIRED, "metric")
+
+
+def test_a_route_says_otherwise_than_its_channel_where_it_says_anything():
+    plan = ChannelPlan(can=SLACK, chat=True, on_repeat=(UPDATE,), on_recovered=(UPDATE, THREAD))
+    route, silent = Route(name="", on_repeat=(THREAD,), on_recovered=(POST,)), Route(name="", on_repeat=())
+    assert steps_for(State.REPEAT, plan, route, kind="metric") == (THREAD,)
+    assert steps_for(State.RECOVERED, plan, route, kind="metric") == (POST,)
+    assert steps_for(State.REPEAT, plan, silent, kind="metric") == ()
+    assert steps_for(State.RECOVERED, plan, silent, kind="metric") == (UPDATE, THREAD)
 
 
 def test_no_call_is_made_twice_nor_one_that_the_channel_cannot_make():

@@ -20,7 +20,7 @@ from bridge.composing import alarm_of, channel_view, route_view
 from bridge.config import Config
 from bridge.configuration.problems import did_you_mean
 from bridge.message import Call, Message, Step
-from bridge.planning import steps_for
+from bridge.planning import plan_of, steps_for
 from bridge.rendering import Renderer, Telling
 from bridge.routing import Choice
 from bridge.settings import ChannelSettings
@@ -101,18 +101,8 @@ def _chosen(config: Config, hearing: Hearing) -> tuple[Choice, ...]:
 
 def _speaks(settings: ChannelSettings, choice: Choice, hearing: Hearing) -> bool:
     """Say whether the channel posts anything in this state."""
-    kind, route = KINDS[settings.type], choice.route
-    on_repeat = settings.on_repeat if route is None or route.on_repeat is None else route.on_repeat
-    on_recovered = settings.on_recovered if route is None or route.on_recovered is None else route.on_recovered
-    steps = steps_for(
-        hearing.state,
-        kind=hearing.alarm.kind if hearing.alarm else "",
-        can=kind.steps,
-        chat=kind.chat,
-        on_repeat=on_repeat,
-        on_recovered=on_recovered,
-    )
-    return bool(steps)
+    kind = hearing.alarm.kind if hearing.alarm else ""
+    return bool(steps_for(hearing.state, plan_of(settings), choice.route, kind=kind))
 
 
 def _telling(config: Config, hearing: Hearing, choice: Choice, settings: ChannelSettings) -> Telling:
