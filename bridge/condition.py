@@ -15,7 +15,7 @@ from bridge.metrics import Metrics
 from bridge.pace import seconds_left
 from bridge.retry import Move, pause_seconds, probe_seconds
 from bridge.store import ChannelState
-from bridge.trouble import Reporter, Silent, Trouble
+from bridge.trouble import Reporter, Trouble
 
 MOST_PARDONED = 1000  # dead letters of one alarm that are remembered
 LONGEST = timedelta(seconds=MAX_WAIT_SECONDS)  # of a pause, by the platform's word
@@ -37,14 +37,14 @@ class Condition:
         clock: Clock,
         metrics: Metrics,
         pauses_at: int,
-        fallback: str | None = None,
-        reporter: Reporter | None = None,
+        fallback: str | None,
+        reporter: Reporter,
     ) -> None:
         """Take `pauses_at`, the failures in a row at which the channel pauses as a whole."""
         self.state = state = no_longer_than_asked(state, clock.now())
         self._over_at = clock.monotonic() + (state.paused_until - clock.now()).total_seconds()
         self._fallback = fallback
-        self._reporter = reporter or Silent()
+        self._reporter = reporter
         self._keep = keep
         self._clock = clock
         self._metrics = metrics

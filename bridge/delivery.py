@@ -29,7 +29,7 @@ from bridge.queue import Queue
 from bridge.settling import Settling
 from bridge.store import ChannelState, Result, StoreError
 from bridge.storm import Storm
-from bridge.trouble import Reporter, Silent
+from bridge.trouble import Reporter
 
 LONGEST_WAIT_SECONDS = 30.0  # a look at the clock and the disk now and then
 SHORTEST_WAIT_SECONDS = 0.001
@@ -52,18 +52,18 @@ class Worker:
         random: Random,
         metrics: Metrics,
         state: ChannelState | None = None,
-        reporter: Reporter | None = None,
+        reporter: Reporter,
     ) -> None:
         self.post = post
-        self._clock, self._metrics, self._reporter = clock, metrics, reporter or Silent()
-        self._storm = Storm(post, outbox, clock=clock, metrics=metrics, reporter=self._reporter)
+        self._clock, self._metrics, self._reporter = clock, metrics, reporter
+        self._storm = Storm(post, outbox, clock=clock, metrics=metrics, reporter=reporter)
         self._queue = Queue(partial(outbox.waiting, post.name), clock, self._storm.is_urgent)
         self._lanes = self._queue.lanes
         self._window = Window(1, 1) if post.one_by_one else Window()
         self._spacing = post.room if post.room and post.rate else Spacing(post.rate)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()  # requests under way
-        self._settling = Settling(outbox)  # answered, and not yet on disk
+        self._settling = Settling(outbox.finish)  # answered, and not yet on disk
         self._stopping = False
         self._pulse = Pulse(clock)
         self.condition = Condition(
@@ -73,10 +73,10 @@ class Worker:
             metrics=metrics,
             pauses_at=1 if post.chat else MOST_FAILURES,
             fallback=post.fallback,
-            reporter=self._reporter,
+            reporter=reporter,
         )
         self._probe = Probe(post.channel, self.condition)
-        self._pardon = Pardon(self.condition, self._lanes, self._settling, clock, self._reporter, self._wake.set)
+        self._pardon = Pardon(self.condition, self._lanes, self._settling, clock, reporter, self._wake.set)
         self._poster = Poster(
             post=post, outbox=outbox, condition=self.condition, window=self._window, clock=clock, random=random
         )

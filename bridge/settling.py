@@ -4,26 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
 
 from bridge.store import Result
 
 Then = Callable[[Result, BaseException | None], None]  # the result, and why it could not be stored
 
 
-class Disk(Protocol):
-    """Where results go."""
-
-    def finish(self, result: Result) -> Awaitable[None]:
-        """Store how an attempt ended; done when it is on disk."""
-        ...
-
-
 class Settling:
     """Has results stored, and says when each of them is."""
 
-    def __init__(self, disk: Disk) -> None:
-        self._disk = disk
+    def __init__(self, finish: Callable[[Result], Awaitable[None]]) -> None:
+        """Take `finish`, which stores a result; what it gives is done when that is on disk."""
+        self._finish = finish
         self._storing: set[asyncio.Future[None]] = set()
 
     def __len__(self) -> int:
@@ -31,7 +23,7 @@ class Settling:
 
     def store(self, result: Result, then: Then) -> None:
         """Have a result stored; `then` is called when it is, or cannot be."""
-        storing = asyncio.ensure_future(self._disk.finish(result))
+        storing = asyncio.ensure_future(self._finish(result))
         self._storing.add(storing)
         storing.add_done_callback(partial(self._stored, result, then))
 

@@ -31,13 +31,3 @@ class Reporter(Protocol):
     def over(self, trouble: Trouble, about: str = "") -> None:
         """Say that it is not, or not any more: also when a part begins and is at ease."""
         ...
-
-
-class Silent:
-    """Hears nothing."""
-
-    def trouble(self, trouble: Trouble, about: str = "", words: str = "") -> None:
-        """Forget it."""
-
-    def over(self, trouble: Trouble, about: str = "") -> None:
-        """Forget it."""

@@ -30,7 +30,7 @@ class Subject:
         self.disk: list[tuple[Any, asyncio.Future[None]]] = []
         condition: Any = SimpleNamespace(bury=self.buried.append, pardoned=self._pardoned)
         reporter: Any = SimpleNamespace(over=lambda *about: self.over.append(about))
-        self.pardon = Pardon(condition, self.lanes, Settling(self), clock, reporter, self._wake)
+        self.pardon = Pardon(condition, self.lanes, Settling(self.finish), clock, reporter, self._wake)
 
     def finish(self, result):
         self.disk.append((result, asyncio.get_running_loop().create_future()))

@@ -29,7 +29,7 @@ class Disk:
 
 async def a_result_on_its_way():
     disk, stored = Disk(), []
-    settling = Settling(disk)
+    settling = Settling(disk.finish)
     settling.store(RESULT, lambda result, error: stored.append((result, error)))
     return settling, disk, stored
 
@@ -59,7 +59,7 @@ async def test_what_is_cancelled_on_its_way_is_told_to_nobody():
 
 async def test_what_is_stored_because_of_a_result_is_waited_for_as_well():
     disk, stored = Disk(), []
-    settling = Settling(disk)
+    settling = Settling(disk.finish)
 
     def then(*_came):
         settling.store(RESULT, lambda *came: stored.append(came))
@@ -81,4 +81,4 @@ async def test_the_wait_for_the_disk_has_a_limit(seconds):
 
 
 async def test_where_nothing_is_on_its_way_nothing_is_waited_for():
-    await Settling(Disk()).wait(None)
+    await Settling(Disk().finish).wait(None)

@@ -124,6 +124,7 @@ def mortal(clock, rooms):
                 random=Random(5),
                 metrics=workers[name]._metrics,
                 state=states.get(name),
+                reporter=workers[name]._reporter,
             )
         return changed
 
