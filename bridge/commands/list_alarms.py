@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
+from bridge.alarm import State
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile
-from bridge.commands.listing import MOST, AsJson, Desk, Limit, desk, limited, say_more, stream_json, table
+from bridge.commands.listing import MOST, AsJson, Desk, Limit, desk, say_more, stream_json, table
 from bridge.commands.matches import Matches, MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.episode import Phase
@@ -42,12 +44,10 @@ def list_alarms(
     with desk(config) as at:
         found = matching(at, at.asking.alarms(None if phase == ALL else Phase(phase)), matches)
         if as_json:
-            stream_json(alarm_json(at, entry) for entry in limited(found, limit, lambda: None))
+            stream_json(alarm_json(at, entry) for entry in islice(found, limit))
             return
-        over: list[int] = []
-        entries = list(limited(found, limit, lambda: over.append(limit)))
-        show(at, entries, f"no alarm is {phase}" if phase != ALL else "no alarm is stored")
-        if over:
+        show(at, list(islice(found, limit)), f"no alarm is {phase}" if phase != ALL else "no alarm is stored")
+        if next(found, None) is not None:
             say_more(limit)
 
 
@@ -57,14 +57,8 @@ def matching(at: Desk, entries: Iterator[AlarmEntry], matches: Matches) -> Itera
 
 
 def _holds(at: Desk, entry: AlarmEntry, matches: Matches) -> bool:
-    columns = {
-        "state": "repeat" if entry.repeat_count else "triggered",
-        "kind": entry.kind,
-        "policy_id": entry.policy_id,
-        "policy_name": entry.policy_name,
-        "object_id": entry.object_id,
-    }
-    return matches.hold(columns, lambda: (at.asking.body(entry.callback_id), entry.heard_at))
+    state = State.REPEAT if entry.repeat_count else State.TRIGGERED
+    return matches.hold(entry, state, lambda: (at.asking.body(entry.callback_id), entry.heard_at))
 
 
 def show(at: Desk, entries: list[AlarmEntry], nothing: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,6 @@ from bridge.commands.listing import (
     Desk,
     Limit,
     desk,
-    limited,
     read_span,
     say_more,
     stream,
@@ -63,11 +63,13 @@ def list_callbacks(
         began = datetime.now(UTC) - span if span is not None else None
         found = _matching(at, at.asking.callbacks(since=began, outcome=outcome), matches)
         if as_json:
-            stream_json(_as_json(at, entry) for entry in limited(found, limit, lambda: None))
+            stream_json(_as_json(at, entry) for entry in islice(found, limit))
             return
-        entries = limited(found, limit, lambda: say_more(limit))
         head = (f"RECEIVED ({at.zone.key})", "OUTCOME", "ID", "OBJECT", "WHY")
-        stream(head, WIDTHS, (_row(at, entry) for entry in entries), "no such callback is stored")
+        rows = (_row(at, entry) for entry in islice(found, limit))
+        stream(head, WIDTHS, rows, "no such callback is stored")
+        if next(found, None) is not None:
+            say_more(limit)
 
 
 def _matching(at: Desk, entries: Iterator[CallbackEntry], matches: Matches) -> Iterator[CallbackEntry]:
@@ -77,14 +79,7 @@ def _matching(at: Desk, entries: Iterator[CallbackEntry], matches: Matches) -> I
 
 
 def _holds(at: Desk, entry: CallbackEntry, matches: Matches) -> bool:
-    columns = {
-        "state": entry.outcome,
-        "kind": entry.kind,
-        "policy_id": entry.policy_id,
-        "policy_name": entry.policy_name,
-        "object_id": entry.object_id,
-    }
-    return matches.hold(columns, lambda: (at.asking.body(entry.id), entry.received_at))
+    return matches.hold(entry, entry.outcome, lambda: (at.asking.body(entry.id), entry.received_at))
 
 
 def _row(at: Desk, entry: CallbackEntry) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """`deliveries`: what waits, was sent, or is dead."""
 
 from dataclasses import asdict
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel
-from bridge.commands.listing import MOST, AsJson, Desk, Limit, desk, limited, say_more, stream_json, table
+from bridge.commands.listing import MOST, AsJson, Desk, Limit, desk, say_more, stream_json, table
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.configuration.problems import did_you_mean
 from bridge.message import DeliveryState
@@ -41,13 +42,11 @@ def list_deliveries(
     with desk(config) as at:
         found = at.asking.deliveries(state=state, channel=channel)
         if as_json:
-            stream_json(_as_json(at, entry) for entry in limited(found, limit, lambda: None))
+            stream_json(_as_json(at, entry) for entry in islice(found, limit))
             return
-        over: list[int] = []
-        entries = list(limited(found, limit, lambda: over.append(limit)))
         head = ("ID", f"MADE ({at.zone.key})", "STATE", "CHANNEL", "STEP", "TELLS", "ALARM", "OBJECT", "TRIED", "NOTE")
-        table(head, [_row(at, entry) for entry in entries], _nothing(at, state, channel))
-        if over:
+        table(head, [_row(at, entry) for entry in islice(found, limit)], _nothing(at, state, channel))
+        if next(found, None) is not None:
             say_more(limit)
 
 

@@ -1,12 +1,11 @@
 """What the listing commands share: the store opened for reading, times, tables, JSON."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -23,7 +22,6 @@ from bridge.store.asking import Asking, ask
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(metavar="N", min=1, max=10**9, help="Print so many at most.")]
 MOST = 100
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +109,6 @@ def stream_json(items: Iterable[Any]) -> None:
     say("[]" if first else "\n]")
 
 
-def limited(items: Iterator[T], limit: int, more: Callable[[], None]) -> Iterator[T]:
-    """Give so many items, and say where there are more."""
-    yield from islice(items, limit)
-    if next(items, None) is not None:
-        more()
-
-
 def say_more(limit: int) -> None:
     """Say that a list goes on."""
     say(paint(f"… and more: these are the newest {limit}; --limit N shows N", DIM))
@@ -129,7 +120,6 @@ __all__ = [
     "Desk",
     "Limit",
     "desk",
-    "limited",
     "read_span",
     "say_json",
     "say_more",

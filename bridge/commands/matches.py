@@ -3,7 +3,7 @@
 What a column holds is read there; for all else the callback's body is read again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -14,10 +14,10 @@ from bridge.alarm import State
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.configuration.problems import did_you_mean
 from bridge.matching import FIELDS, MAPPINGS, MAX_VALUE, Condition, MatchError, compile_condition, reader
+from bridge.store.entries import AlarmEntry, CallbackEntry
 from bridge.story.hearing import stored_alarm
 
-COLUMNS = ("state", "kind", "policy_id", "policy_name", "object_id")
-Values = Mapping[str, str]
+COLUMNS = ("kind", "policy_id", "policy_name", "object_id")  # of what is stored; beside these, its state
 Body = Callable[[], tuple[bytes, datetime]]
 
 
@@ -46,13 +46,14 @@ class Matches:
     of_columns: tuple[Condition, ...]
     of_body: tuple[Condition, ...]
 
-    def hold(self, columns: Values, body: Body) -> bool:
+    def hold(self, entry: AlarmEntry | CallbackEntry, state: str, body: Body) -> bool:
         """Say whether an alarm is meant; `body` gives its callback and when it came, where it is needed."""
+        columns = {"state": state, **{name: getattr(entry, name) for name in COLUMNS}}
         if not all(condition.holds(columns[condition.field][:MAX_VALUE]) for condition in self.of_columns):
             return False
         if not self.of_body:
             return True
-        alarm = stored_alarm(*body(), columns["kind"])
+        alarm = stored_alarm(*body(), entry.kind)
         if alarm is None:
             return False
         values = reader(condition.field for condition in self.of_body)(alarm, State.TRIGGERED)
@@ -66,8 +67,8 @@ def read_matches(texts: Iterable[str]) -> Matches:
     """Read FIELD=VALUE each; end the command in words where one is none."""
     conditions = [_condition(text) for text in texts]
     return Matches(
-        of_columns=tuple(one for one in conditions if one.field in COLUMNS),
-        of_body=tuple(one for one in conditions if one.field not in COLUMNS),
+        of_columns=tuple(one for one in conditions if one.field in {"state", *COLUMNS}),
+        of_body=tuple(one for one in conditions if one.field not in {"state", *COLUMNS}),
     )
 
 
