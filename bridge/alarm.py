@@ -44,6 +44,7 @@ class State(StrEnum):
 
 
 ENDINGS = frozenset({State.RECOVERED, State.EXPIRED, State.CLOSED, State.REPLACED})
+ROUTED = (State.TRIGGERED, State.REPEAT, State.ESCALATED, State.RECOVERED)  # what callbacks tell, and routes see
 LOUD = frozenset({State.TRIGGERED, State.ESCALATED})  # news that an alarm is there, or is worse: never skipped
 
 

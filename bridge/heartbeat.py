@@ -16,7 +16,7 @@ from yarl import URL
 
 from bridge.channels import Tools
 from bridge.channels.answers import FAILURES
-from bridge.channels.http import HttpSettings, parse_url
+from bridge.channels.http import HttpSettings, SecretUrl
 from bridge.channels.line import Line
 from bridge.clock import Clock
 from bridge.settings import PositiveDuration, Record, Secret
@@ -34,12 +34,6 @@ def _url(value: object) -> object:
     return value or None
 
 
-def _secret_url(secret: Secret | None) -> Secret | None:
-    if secret is not None:
-        parse_url(secret.reveal())
-    return secret
-
-
 def _every(span: timedelta) -> timedelta:
     if span < SHORTEST:
         raise ValueError("must not be shorter than 1s")
@@ -49,7 +43,7 @@ def _every(span: timedelta) -> timedelta:
 class HeartbeatSettings(Record):
     """What is called, and how often."""
 
-    url: Annotated[Secret | None, BeforeValidator(_url), AfterValidator(_secret_url)] = None  # empty is none
+    url: Annotated[SecretUrl | None, BeforeValidator(_url)] = None  # empty is none
     every: Annotated[PositiveDuration, AfterValidator(_every)] = timedelta(minutes=1)
 
 

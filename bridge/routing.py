@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from bridge.alarm import Alarm, State
 from bridge.matching import Condition, compile_condition, reader
 from bridge.message import Step
-from bridge.settings import Duration, Mentions, MentionState, Record, RecoveredSteps, RepeatSteps
+from bridge.settings import Duration, Mentions, MentionState, Record, RecoveredSteps, RepeatSteps, TemplateSet
 
 MEMORY = 4096  # answers kept: alarms repeat, and distinct instances must not fill the memory
 MAX_NAME = 100
@@ -44,7 +44,7 @@ class RouteSettings(Record):
     match: Mapping[str, Texts] = Field(default_factory=dict)  # field → texts; all must hold
     channels: tuple[str, ...] | None = None  # [] is nowhere, on purpose; at the top: default_channels
     continue_: bool = Field(default=False, alias="continue")  # go on with the routes below
-    template: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # a set in `templates`
+    template: TemplateSet | None = None  # unless given: the channel's
     repeat_interval: Duration | None = None  # at most one repeat message an alarm in that time
     urgent: bool | None = None  # goes first in a storm
     mention: Mentions = Field(default_factory=dict)

@@ -146,6 +146,7 @@ OptionalRate = Annotated[Rate | None, BeforeValidator(_rate)]
 DigestOver = Annotated[int, BeforeValidator(_whole)]
 Timezone = Annotated[ZoneInfo, BeforeValidator(_timezone), PlainSerializer(str)]
 Language = Literal["en", "zh"]
+TemplateSet = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # a folder in `templates`
 
 
 class Record(BaseModel):
@@ -166,7 +167,7 @@ class ChannelSettings(Record):
     type: str
     language: Language | None = None  # unless given: the top level's
     timezone: Timezone | None = None
-    template: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")  # a set in `templates`
+    template: TemplateSet | None = None  # unless given: its type's
     timeout: PositiveDuration = timedelta(seconds=10)
     proxy: Secret | None = None  # a URL, which may hold a password; unless given: HTTPS_PROXY, NO_PROXY
     ca_file: Path | None = None

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.configuration.covering import ROUTED, covers, takes_nothing
+from bridge.alarm import ROUTED
+from bridge.configuration.covering import covers, takes_nothing
 from bridge.matching import compile_condition
 
 

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import samples, sources
-from bridge.alarm import State
+from bridge.alarm import ROUTED, State
 from bridge.sending.retell import (
-    SENDABLE,
     Latest,
     begin,
     go_on,
@@ -90,8 +89,8 @@ def test_a_cloudevent_gets_milliseconds_and_an_id_of_its_own():
 def test_each_sample_stays_the_same_alarm_in_every_state(name):
     key = alarm(body_of(name)).key
     first = begun(name)
-    told = [first, *(begun(name, state=state) for state in SENDABLE)]
-    told += [go_on(first, now=NOW, session="S2", state=state) for state in SENDABLE if state != "triggered"]
+    told = [first, *(begun(name, state=state) for state in ROUTED)]
+    told += [go_on(first, now=NOW, session="S2", state=state) for state in ROUTED if state != "triggered"]
     assert {alarm(body).key for body in told} == {key}
 
 
@@ -208,7 +207,7 @@ BODIES = st.builds(
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(body=BODIES, state=st.sampled_from([None, *SENDABLE]))
+@given(body=BODIES, state=st.sampled_from([None, *ROUTED]))
 def test_whatever_a_file_holds_can_be_told_in_every_state(body, state):
     first = begin(body, now=NOW, session="S1", latest=Latest().and_then(life_of(body)), state=state)
     told = go_on(first, now=NOW, session="S2", state=state) if state else first

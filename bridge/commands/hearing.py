@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge import sources
-from bridge.alarm import Alarm, Reading, ReadingKind, State, Status
+from bridge.alarm import ROUTED, Alarm, Reading, ReadingKind, State, Status
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.episode import Event
 
-ROUTED = (State.TRIGGERED, State.REPEAT, State.ESCALATED, State.RECOVERED)  # what routes can match
 TOLD = (*ROUTED, State.EXPIRED, State.CLOSED, State.REPLACED)  # what can be told of an alarm
 NUMBER = 1  # of the made-up episode, event and delivery: the store, which gives them, is not asked
 SUCCESSOR = 2

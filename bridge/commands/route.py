@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bridge.alarm import State
+from bridge.alarm import ROUTED, State
 from bridge.commands.callbacks import OneCallback, StateAmong, read_callback
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, load_config
-from bridge.commands.hearing import ROUTED, Hearing, hear, is_verification
+from bridge.commands.hearing import Hearing, hear, is_verification
 from bridge.commands.output import DIM, GREEN, paint, say, say_json, visible
 from bridge.config import Config
 from bridge.routing import RouteAnswer

@@ -12,13 +12,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from bridge.alarm import State
+from bridge.alarm import ROUTED, State
 from bridge.commands.callbacks import Source, StateAmong, complete_callback, read_callback
 from bridge.commands.output import GREEN, PROBLEM, RED, WRONG_USAGE, complain, fail, paint, say
 from bridge.sending.letters import GOES_ON, Letter, Wish, compose
 from bridge.sending.memory import Memory, changing, place
 from bridge.sending.post import Address, Answered, address, post
-from bridge.sending.retell import SENDABLE, write_body
+from bridge.sending.retell import write_body
 
 DEFAULT_URL = "http://127.0.0.1:8080/callback"
 TOKEN = "ALARM_BRIDGE_TOKEN"  # noqa: S105 - the variable's name
@@ -48,8 +48,8 @@ def send(
         State | None,
         typer.Option(
             metavar="STATE",
-            parser=StateAmong(*SENDABLE),
-            autocompletion=StateAmong(*SENDABLE).complete,
+            parser=StateAmong(*ROUTED),
+            autocompletion=StateAmong(*ROUTED).complete,
             help="triggered begins anew; repeat, escalated and recovered go on with the one sent last, "
             "also from another shell.",
         ),

@@ -5,10 +5,9 @@ And whether one takes nothing at all, since its field has few values and it asks
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bridge.alarm import SEVERITIES, State
+from bridge.alarm import ROUTED, SEVERITIES
 from bridge.matching import Alternative, Condition
 
-ROUTED = (State.TRIGGERED, State.REPEAT, State.RECOVERED, State.ESCALATED)  # the states that routes see
 CLOSED: Mapping[str, Sequence[str]] = {  # fields with all values they may have, as they are told
     "severity": (*filter(None, SEVERITIES), ""),
     "state": ROUTED,

@@ -9,8 +9,9 @@ from typing import Any
 
 from bridge.alarm import Alarm, State
 from bridge.episode import Event
+from bridge.sources.identity import INSTANCE_IDS
 
-INSTANCE_KEYS = frozenset({"uninstanceid", "uinstanceid", "instanceid", "instance_id", "un_instance_id"})
+INSTANCE_KEYS = frozenset(INSTANCE_IDS)
 NEVER_SHOWN = frozenset({"objid", "appid", "__region__"})  # in the title, or a number nobody knows the object by
 FIRST = {  # what people know an object by stands in front of other dimensions
     key: place

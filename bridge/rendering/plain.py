@@ -13,8 +13,8 @@ from bridge.rendering.digest import DigestView
 from bridge.rendering.facts import detail_pairs, dimension_pairs, duration, object_title, recovered_at, started_at
 from bridge.rendering.telling import Summary, Telling
 from bridge.rendering.visible import visible
-from bridge.rendering.words import SEVERITIES, STATES, duration_words, time_words
-from bridge.sources.places import place
+from bridge.rendering.words import STATES, duration_words, severity_word, time_words
+from bridge.sources.places import place_and_code
 
 MAX_RECEIVED = 500  # characters shown of a body that nobody can read
 
@@ -74,7 +74,7 @@ def plain_text(telling: Telling) -> str:
     if policy:
         lines.append(f"{labels['policy']}{colon}{policy}")
     if alarm.region:
-        lines.append(f"{labels['region']}{colon}{_place(alarm.region, language)}")
+        lines.append(f"{labels['region']}{colon}{place_and_code(alarm.region, language)}")
     lines.extend(_in_pairs("dimensions", dimension_pairs(alarm, title), labels))
     if alarm.kind != BRIDGE:
         lines.extend(_in_pairs("details", detail_pairs(alarm), labels))
@@ -99,9 +99,8 @@ def _first(telling: Telling, title: str) -> str:
     if event.again and not event.state.ends:
         parts.append(LABELS[language]["again"])
     if severity:
-        words = SEVERITIES[language]
-        before = f"{words.get(event.previous_severity, event.previous_severity)} → " if event.previous_severity else ""
-        parts.append(before + words.get(severity, severity))
+        before = f"{severity_word(event.previous_severity, language)} → " if event.previous_severity else ""
+        parts.append(before + severity_word(severity, language))
     parts.extend(filter(None, (advice.title(alarm, language), title)))
     return " · ".join(parts)
 
@@ -128,11 +127,6 @@ def _times(telling: Telling, labels: dict[str, str]) -> list[str]:
     span = duration(event, alarm)
     lasting = labels["lasted"] if end else labels["for"]
     return [f"{line}{labels['comma']}{lasting}{duration_words(span, channel.language)}" if span else line]
-
-
-def _place(region: str, language: str) -> str:
-    name = place(region, language)
-    return region if name == region else f"{name} ({region})"
 
 
 def _own(telling: Telling, labels: dict[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from bridge.alarm import State
 from bridge.rendering.draft import DRAFT, RunawayError, template_text
 from bridge.rendering.words import STATES, duration_words, severity_word, time_words, width
-from bridge.sources.places import place, product_name
+from bridge.sources.places import place_and_code, product_name
 
 FORMAT = re.compile(r"(?:[^%]|%[aAbBdHIjmMpSyYzZ%])*")  # strftime's without widths, which could be a thousand million
 MAX_FORMAT = 200  # characters
@@ -63,10 +63,7 @@ def state_word(state: Any) -> Any:
 
 def place_name(region: Any) -> Any:
     """Say a region's name and what was received: "Guangzhou (gz)"."""
-    if not isinstance(region, str):
-        return region
-    name = place(region, DRAFT.get().language)
-    return region if name == region else f"{name} ({region})"
+    return place_and_code(region, DRAFT.get().language) if isinstance(region, str) else region
 
 
 def product(name: Any) -> Any:

@@ -21,7 +21,6 @@ STEP = timedelta(seconds=300)  # from one notification to the next
 AFTER_THE_LAST = timedelta(seconds=60)  # when a recovery comes, if what was told last is still to come
 SECOND = timedelta(seconds=1)
 LONGEST = timedelta(days=36500)  # of a duration that can be added to a time
-SENDABLE = (State.TRIGGERED, State.REPEAT, State.ESCALATED, State.RECOVERED)
 TEMPLATE_TIMES = ("first_trigger_time", "trigger_time", "recovery_time")  # a notification template's variables
 
 

@@ -82,6 +82,12 @@ def place(text: str, language: str) -> str:
     return REGIONS[code][2 if language == "zh" else 1] if code else text
 
 
+def place_and_code(text: str, language: str) -> str:
+    """Give a region's name and what was received: "Guangzhou (gz)"; an unknown one as received."""
+    name = place(text, language)
+    return text if name == text else f"{name} ({text})"
+
+
 def product_name(text: str, language: str) -> str:
     """Give a product's name in `en` or `zh`, from its short name; an unknown one as received."""
     english, chinese = PRODUCTS.get(text.lower(), (text, text))
