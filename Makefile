@@ -23,7 +23,7 @@ run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
 	@exec $(BIN)/alarm-bridge serve -c $(CONFIG)
 
 test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist load --maxschedchunk 1 $(ARGS)
 
 fuzz: $(DEVELOPS)  ## 200,000 random requests and 5,000 configs (ARGS="--seed S" for the same again)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

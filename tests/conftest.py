@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import asyncio
+import os
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ settings.register_profile("bridge", deadline=None, derandomize=True, print_blob=
 settings.load_profile("bridge")
 
 LONG = {"process", "simulation", "test_wheel.py"}  # folders and files
+WORKERS = "PYTEST_XDIST_AUTO_NUM_WORKERS"  # how many `-n auto` is, for who says so
 NOW = datetime(2026, 11, 1, 7, 0, tzinfo=UTC)
 
 
@@ -76,12 +78,18 @@ def the_main_threads_own_loop():
     loop.close()
 
 
-@pytest.fixture(autouse=True)
-def no_blocking_call_on_a_loop():
-    """Fail a test in which the bridge holds up a loop with a file, a lock or a sleep. Threads and tests may block."""
+@pytest.fixture(scope="session")
+def blocks():
+    """Give what finds blocking calls."""
     blocks = BlockBuster("bridge")
     for function in blocks.functions.values():  # the writer judges on the loop, and no other process writes
         function.can_block_in("bridge/store/store.py", {"begin", "fill"})
+    return blocks
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_a_loop(blocks):
+    """Fail a test in which the bridge holds up a loop with a file, a lock or a sleep. Threads and tests may block."""
     blocks.activate()
     yield
     blocks.deactivate()
@@ -90,6 +98,15 @@ def no_blocking_call_on_a_loop():
 @pytest.fixture
 def clock():
     return StandingClock()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Run one worker more than there are processors: a test of processes leaves its own idle for a third of its time."""
+    if WORKERS in os.environ:
+        return None  # then xdist's own count holds
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return 1 + (len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items):
