@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from bridge.store.asking import newest_version
+from bridge.store.versions import newest_version
 from tests.fakes.asked import CONFIG, Asked, asked, of, over
 from tests.fakes.spine import sample
 

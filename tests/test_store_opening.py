@@ -10,15 +10,17 @@ from random import Random
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from structlog.testing import capture_logs
 
 from bridge.clock import SystemClock
 from bridge.store import StoreError, engines, opening
-from bridge.store.asking import newest_version
 from bridge.store.lock import Lock
 from bridge.store.opening import open_store
 from bridge.store.schema import metadata
+from bridge.store.versions import MIGRATIONS, newest_version, versions_of
 
 NEWER = """
 revision = "9999"
@@ -54,9 +56,15 @@ def opened(store_path):
 def newer(tmp_path, monkeypatch):
     """The migrations of a bridge that does not exist yet."""
     folder = tmp_path / "migrations"
-    shutil.copytree(opening.MIGRATIONS, folder)
-    (folder / "versions" / "9999_newer.py").write_text(NEWER)
-    return lambda: monkeypatch.setattr(opening, "MIGRATIONS", folder)
+    shutil.copytree(MIGRATIONS, folder)
+    file = folder / "versions" / "9999_newer.py"
+    file.write_text(NEWER)
+
+    def begin():
+        monkeypatch.setattr(opening, "MIGRATIONS", folder)
+        return file
+
+    return begin
 
 
 def run(path, *statements):
@@ -104,6 +112,19 @@ def test_an_empty_file_is_a_new_database(opened, store_path):
     assert run(store_path, "SELECT version_num FROM alembic_version") == [(newest_version(),)]
 
 
+def test_the_files_of_the_migrations_are_named_for_their_numbers_in_the_order_in_which_they_are_run():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    last_first = ScriptDirectory.from_config(config).walk_revisions()
+    assert [*reversed(versions_of(MIGRATIONS))] == [one.revision for one in last_first]
+
+
+def test_what_is_up_to_date_is_opened_without_the_library_of_migrations(opened, monkeypatch):
+    opened()
+    monkeypatch.setattr(opening, "MIGRATE", "alembic:no_such_name")
+    opened()
+
+
 def test_a_store_is_opened_again_as_often_as_wanted(opened):
     for _ in range(3):
         opened()
@@ -127,9 +148,7 @@ def test_an_older_database_is_migrated_with_what_is_in_it(opened, store_path, ne
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(opened, store_path, newer):
     opened()
-    newer()
-    file = opening.MIGRATIONS / "versions" / "9999_newer.py"
-    file.write_text(NEWER + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
+    newer().write_text(NEWER + '    op.execute("INSERT INTO nowhere VALUES (1)")\n')
     said = refused(opened, store_path)
     assert said == "FILE cannot be used: no such table: nowhere"
     assert run(store_path, "SELECT name FROM sqlite_master WHERE name = 'acknowledgements'") == []
@@ -137,10 +156,9 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(opened, store_path
 
 
 def test_a_newer_database_is_refused_in_words(opened, store_path, newer, monkeypatch):
-    older = opening.MIGRATIONS
     newer()
     opened()
-    monkeypatch.setattr(opening, "MIGRATIONS", older)
+    monkeypatch.setattr(opening, "MIGRATIONS", MIGRATIONS)
     before = store_path.read_bytes()
     assert refused(opened, store_path) == (
         "FILE was written by a newer alarm-bridge (its tables are 9999); use that one again, or a new store"

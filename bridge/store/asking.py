@@ -5,7 +5,6 @@ is long enough.
 """
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -23,9 +22,9 @@ from bridge.store.failures import cause_of
 from bridge.store.ids import IdSequence
 from bridge.store.schema import callbacks, deliveries, episodes, events
 from bridge.store.statements import IS_WORK
+from bridge.store.versions import newest_version, versions_in
 from bridge.store.work import StoreError
 
-VERSIONS = Path(__file__).parent / "migrations" / "versions"
 PAGE = 50  # rows fetched at once, so that the first are printed while the others are looked for
 
 CALLBACKS = (
@@ -138,21 +137,13 @@ def _is_still(path: Path) -> bool:
 
 def check_version(connection: Connection, path: Path) -> None:
     """Raise StoreError where the tables are not this program's."""
-    table = "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
-    if not connection.exec_driver_sql(table).scalar():
+    found, newest = max(versions_in(connection), default=None), newest_version()
+    if found is None:
         raise StoreError(f"{path} is no store of alarm-bridge")
-    found = str(connection.exec_driver_sql("SELECT max(version_num) FROM alembic_version").scalar())
-    newest = newest_version()
     if found < newest:
         raise StoreError(f"{path} was written by an older alarm-bridge; `alarm-bridge serve` brings it up to date")
     if found > newest:
         raise StoreError(f"{path} was written by a newer alarm-bridge; use that one")
-
-
-def newest_version() -> str:
-    """Give the number of the newest migration."""
-    found = (re.match(r"\d{4}", path.name) for path in VERSIONS.glob("*.py"))
-    return max(one[0] for one in found if one)
 
 
 def _is(column: Any, value: str) -> Any:

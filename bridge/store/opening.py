@@ -2,13 +2,10 @@
 
 from contextlib import ExitStack
 from pathlib import Path
+from pkgutil import resolve_name
 from random import Random
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import DatabaseError
 
 from bridge.clock import Clock
@@ -16,9 +13,10 @@ from bridge.store.engines import BUSY_SECONDS, engine
 from bridge.store.failures import cause_of
 from bridge.store.schema import metadata
 from bridge.store.store import Engines, Store
+from bridge.store.versions import MIGRATIONS, versions_in, versions_of
 from bridge.store.work import StoreError
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATE = "bridge.store.migrating:migrate"  # imported where it is wanted: its library took a tenth of each start
 
 
 def open_store(path: Path, clock: Clock, random: Random) -> Store:
@@ -27,11 +25,12 @@ def open_store(path: Path, clock: Clock, random: Random) -> Store:
     The caller holds the file's `Lock`.
     """
     try:
-        look(path)
+        up_to_date = look(path)
         with ExitStack() as undone:
             writing, reading = engine(path, "IMMEDIATE"), engine(path, "DEFERRED")
             undone.callback(writing.dispose)
-            migrate(writing)
+            if not up_to_date:
+                resolve_name(MIGRATE)(writing, MIGRATIONS)
             at_once = engine(path, "IMMEDIATE", wait_seconds=0)
             store = Store(Engines(writing=writing, at_once=at_once, reading=reading), clock, random)
             undone.pop_all()
@@ -40,38 +39,29 @@ def open_store(path: Path, clock: Clock, random: Random) -> Store:
         raise StoreError(_words(path, error)) from error
 
 
-def look(path: Path) -> None:
-    """Read whose database it is; raise StoreError for a newer or foreign one, in which nothing was changed yet."""
+def look(path: Path) -> bool:
+    """Read whose database it is, and say whether its tables are up to date.
+
+    Raise StoreError for a newer or foreign one, in which nothing was changed yet.
+    """
     reading = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
     try:
         with reading.connect() as connection:
             found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
             tables = {name for (name,) in found if not name.startswith("sqlite_")} - {"alembic_version"}
-            current = set(MigrationContext.configure(connection).get_current_heads())
+            current = versions_in(connection)
     finally:
         reading.dispose()
-    ours = {revision.revision for revision in ScriptDirectory.from_config(_migrations()).walk_revisions()}
-    if (tables and not current) or (current - ours and not tables & set(metadata.tables)):
+    ours = versions_of(MIGRATIONS)
+    foreign = current - set(ours)
+    if (tables and not current) or (foreign and not tables & set(metadata.tables)):
         raise StoreError(f"{path} is a database of another program; give alarm-bridge a store of its own")
-    if current - ours:
+    if foreign:
         raise StoreError(
             f"{path} was written by a newer alarm-bridge (its tables are {', '.join(sorted(current))}); "
             "use that one again, or a new store"
         )
-
-
-def migrate(writing: Engine) -> None:
-    """Bring the tables up to date."""
-    config = _migrations()
-    with writing.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _migrations() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
+    return current == {ours[-1]}
 
 
 def _words(path: Path, error: DatabaseError) -> str:

@@ -30,6 +30,7 @@ from bridge.parts import Parts, prepare
 from bridge.store import Judgement, Store, Writer
 from bridge.store.opening import open_store
 from bridge.troubles import Troubles, opened
+from tests.fakes.migrated import made
 from tests.fakes.virtual import LoopClock
 
 MEMORY = "capture-2021-cvm-memory-triggered"
@@ -127,6 +128,7 @@ async def a_spine(
     path, random, out = folder / "alarm-bridge.db", random or Random(7), io.StringIO()
     async with AsyncExitStack() as stack:
         logs = stack.enter_context(capture_logs())
+        await asyncio.to_thread(made, path)
         store = await asyncio.to_thread(open_store, path, clock, random)
         stack.callback(store.close)
         writing, reading = (stack.enter_context(ThreadPoolExecutor(1, name)) for name in ("writer", "reader"))
