@@ -41,7 +41,7 @@ def composer(
     """Make the function that renders one channel's deliveries.
 
     `failed` is told why a template does not work, and an empty text once it works again; `failing` are the
-    states in which it did not work the last time, with whichever templates.
+    states in which it did not work the last time, those of the config before included.
     """
 
     @lru_cache(ROUTE_VIEWS)

@@ -46,7 +46,7 @@ class Given:
     channel: str
     route: str = ""  # empty: by default_channels
     repeated_at: datetime | None = None  # when a repeat was last posted there
-    instead_of: str = ""  # the broken channels, comma in between, that never had the episode: this one took it over
+    instead_of: str = ""  # channels that broke before they had the episode, with commas between: this one took over
     has_rest: bool = False  # its thread was given what a message had no room for
 
     @property

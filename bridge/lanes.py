@@ -1,9 +1,9 @@
 """The order of one channel's deliveries: per alarm strictly as they came, never two at once.
 
 An alarm's deliveries are a lane. The first of a lane is ready, held until a time, or under way; what
-is behind it waits for it. Among lanes the oldest goes first, by turns of those never tried and those
-tried before: a few alarms that the platform will not have must not starve the others, nor the others
-them. What is urgent goes first, the first time.
+is behind it waits for it. Among lanes the oldest goes first; those never tried and those tried before
+take turns, so that a few alarms that the platform refuses do not starve the new ones, nor the new ones
+them. What is urgent goes before all others when it is tried for the first time.
 """
 
 import heapq

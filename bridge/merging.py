@@ -53,7 +53,7 @@ def together(delivery: Delivery, others: Sequence[Delivery]) -> Delivery:
 
 
 def told_by(others: Sequence[Delivery], event_id: str) -> tuple[Delivery, ...]:
-    """Give what of `told_with` an earlier message tells whose answer was lost: all up to the event it names."""
+    """Give what of `others` was told by an earlier message whose answer was lost: all up to the event it names."""
     events = [str(one.event.id) for one in others]
     return tuple(others[: len(events) - events[::-1].index(event_id)]) if event_id in events else ()
 

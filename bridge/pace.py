@@ -48,7 +48,7 @@ class Spacing:
 
 
 class Budgets:
-    """What platforms count together, by what they count it: channels that draw on the same share one spacing."""
+    """One spacing for all that a platform counts together, such as the channels that post into one room."""
 
     def __init__(self) -> None:
         self._known: dict[str, Spacing] = {}
@@ -73,7 +73,7 @@ def slowest(rates: Iterable[tuple[Hashable, float | None]]) -> dict[Hashable, fl
 
 
 def seconds_left(until: datetime, begun: datetime | None, now: datetime) -> float:
-    """Say how much is left of a pause from before; no more than all of it where the wall clock was set back since."""
+    """Say how much is left of a pause from before: never more than its length, should the wall clock be set back."""
     left = (until - now).total_seconds()
     return max(0.0, left if begun is None else min(left, (until - begun).total_seconds()))
 

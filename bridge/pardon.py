@@ -33,7 +33,7 @@ class Pardon:
         self._clock, self._reporter, self._wake = clock, reporter, wake
         self._dying: set[int] = set()  # dead letters on their way to the disk: they hold up their alarms
         self._spared: set[int] = set()  # of these: they will wait again, and go on holding them up
-        self._behind: dict[str, list[Delivery]] = {}  # by alarm: letters a younger one of which may just be arriving
+        self._behind: dict[str, list[Delivery]] = {}  # by alarm: letters before a younger one that is under way
 
     def bury(self, letter: Delivery) -> None:
         """Remember a dead letter, before it is stored."""
@@ -41,9 +41,10 @@ class Pardon:
         self._condition.bury(letter)
 
     def grant(self, broke: Delivery) -> None:
-        """Let those wait again whose channel is broken, as it showed with `broke`.
+        """Let dead letters wait again if their channel is broken, which the attempt at `broke` may have shown.
 
-        Not those that a person put back meanwhile, and one behind a younger of its alarm once that has not arrived.
+        Those that a person put back meanwhile do already. One before a younger delivery of its alarm that is under
+        way waits until it is known whether that arrived (`waits_behind`).
         """
         letters = self._condition.pardoned()
         given = [letter for letter in letters if self._may_wait(letter, broke)]

@@ -68,7 +68,7 @@ class Poster:
             return await self._concluded(delivery, delivery.step, failed, "")
 
     def stays(self, delivery: Delivery) -> bool:
-        """Say whether a delivery is not for the fallback channel: about its own trouble, or handed on by it before."""
+        """Say whether a delivery stays in a broken channel: it is about the fallback, or came back from it."""
         return is_about(delivery, self.post.fallback or "") or went_round(delivery)
 
     async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:

@@ -41,8 +41,8 @@ class Probe:
     async def make(self, *, is_idle: bool) -> None:
         """Ask where it is time to; `is_idle`: nothing waits with which it could be tried.
 
-        Who says yes may refuse messages all the same: its yes counts where it said no before. Where the
-        settings changed and there is nothing to try them with, they are taken at their word.
+        A platform that says yes may refuse messages all the same, so that its yes counts only where it said no
+        before. Where the settings changed and nothing waits to try them with, the channel is taken for mended.
         """
         condition = self._condition
         if not condition.is_broken or condition.pause_seconds() > 0:

@@ -46,7 +46,7 @@ class Storm:
         self._is_new = True  # nothing was looked at yet: a digest may wait from before the restart
         self._has_digests = False
         self._digest_at: float | None = None  # when the last one was told
-        self._mended_at: datetime | None = None  # the channel; now, while it is tried
+        self._mended_at: datetime | None = None  # when the channel was; while it is tried, the present
         self._urgent_at: deque[float] = deque()  # when urgent ones went, in the last minute
         if not self._merges:
             self._say(is_on=False)
@@ -75,7 +75,7 @@ class Storm:
         if self.is_on and not condition.is_broken and self._mended_at != condition.state.mended_at:
             self._is_new = True  # its digest is to leave out what was over by then
         if condition.pause_seconds() <= 0 and self.seconds_to_look(queue) == 0:
-            is_mended = condition.is_broken and not self.post.fallback  # which is told of it all if it is not
+            is_mended = condition.is_broken and not self.post.fallback  # a fallback would hear all of it
             self._mended_at = self._clock.now() if is_mended else condition.state.mended_at
             await self.look(queue)
 

@@ -84,7 +84,7 @@ class Troubles:
             self._wake.set()
 
     def begin(self, channels: Container[str]) -> None:
-        """Begin to serve: what is of a channel that the config has no more is over, and the config was read."""
+        """End what was wrong with channels that the config does not have any more, and with a config: it was read."""
         for trouble, about in list(self._lasting):
             # what waits for a channel that is gone may be too old all the same: whoever looks at queues says so
             if trouble in own.OF_CHANNELS and trouble is not Trouble.QUEUE_OLD and about not in channels:
