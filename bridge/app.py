@@ -4,7 +4,7 @@
 nobody is answered before all is there. To stop: no callback is taken any more while what is under
 way is finished, results are stored, and the rest waits on disk.
 
-What hangs on the config is in `parts`, and is renewed while all this runs.
+What depends on the config is in `parts`, and is renewed while all this runs.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ async def bridge(
 def parts_of(
     config: Config, outbox: StoreOutbox, *, clock: Clock, random: Random, tools: Tools, troubles: Troubles
 ) -> Parts:
-    """Make the parts that hang on the config, with a worker for each channel that goes on with its pause."""
+    """Make the parts that depend on the config, with a worker for each channel that goes on with its pause."""
     metrics = Metrics(channels=config.channels)
 
     def hire(post: Post, state: ChannelState | None) -> Worker:

@@ -1,7 +1,7 @@
 """The command `alarm-bridge`: which commands there are, and how the process ends.
 
-Only the command that is run is imported: who asks something at three in the morning does not wait for
-the parts that serve.
+Only the command that is run is imported: somebody who asks at three in the morning does not wait for the
+parts that serve.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""The parts that hang on the config, and how another config takes the place of the one in force.
+"""The parts that depend on the config, and how another config takes the place of the one in force.
 
 What the config says is asked for anew for each batch, post and request: whatever is under way goes on
 with the one it began with. `prepare` reads what a config needs; `apply` puts it in force, all at once.
@@ -58,7 +58,7 @@ def prepare(config: Config, store: Store) -> Prepared:
 
 @dataclass(slots=True, kw_only=True)
 class Parts:
-    """The parts of a bridge that hang on the config, and the config in force."""
+    """The parts of a bridge that depend on the config, and the config in force."""
 
     config: Config
     intake: Intake
