@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.attending import attend
-from bridge.channels import Tools, open_session
+from bridge.channels import Tools, tools_of
 from bridge.clock import Clock
 from bridge.config import Config
 from bridge.crew import Crew
@@ -90,7 +90,7 @@ async def bridge(
         writer = Writer(store, lambda: parts.intake, writing, clock)
         outbox = StoreOutbox(writer, reading)
         troubles = Troubles(writer.record, clock, opened(store.own_alarms(), clock.now()))
-        tools = tools_of(environ, out, clock)
+        tools = tools_of(environ, out, clock.now)
         parts = parts_of(config, outbox, clock=clock, random=random, tools=tools, troubles=troubles)
         writer.on_work = parts.crew.hand_out
         warn_of_removed(store, config)
@@ -144,13 +144,6 @@ def parts_of(
     )
     parts.apply(prepare(config, outbox.store))
     return parts
-
-
-def tools_of(environ: Mapping[str, str], out: TextIO, clock: Clock) -> Tools:
-    """Give what channels may have of the world."""
-    return Tools(
-        session=lambda settings: open_session(settings, environ=environ), clock=clock.now, out=out, environ=environ
-    )
 
 
 def _run(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

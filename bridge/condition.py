@@ -13,7 +13,7 @@ from bridge.clock import EPOCH, Clock
 from bridge.message import Answer, Delivery, Verdict
 from bridge.metrics import Metrics
 from bridge.pace import seconds_left
-from bridge.retry import Move, pause_seconds, probe_seconds
+from bridge.retry import Move, next_pause_seconds, probe_seconds
 from bridge.store import ChannelState
 from bridge.trouble import Reporter, Trouble
 
@@ -122,7 +122,7 @@ class Condition:
         if beyond < 0:
             self.state = replace(self.state, failures=self.state.failures + 1)
         else:
-            await self._pause(max(pause_seconds(beyond + 1), verdict.after_seconds or 0.0), verdict.said)
+            await self._pause(max(next_pause_seconds(beyond + 1), verdict.after_seconds or 0.0), verdict.said)
 
     async def mend(self) -> None:
         """Be at ease: something was taken."""

@@ -183,7 +183,7 @@ def _templates(source: Source) -> Path | None:
     source.files.add(directory)
     if not is_folder(directory):
         if given:
-            source.wrong(("templates",), "is no directory")
+            source.wrong(("templates",), "is no directory: make it, or leave `templates` out")
         return None
     return directory
 

@@ -1,16 +1,19 @@
 """The store as the workers see it: reads in a thread of their own, writes through the one writer."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any
+from typing import TypeVar, TypeVarTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.message import Delivery, Digest
 from bridge.store import ChannelState, Merged, Merging, Pause, Queues, Result, StoreUnavailable, Told, Unsure, Writer
 from bridge.store.digests import merge
+
+T = TypeVar("T")
+Values = TypeVarTuple("Values")
 
 
 class StoreOutbox:
@@ -23,38 +26,31 @@ class StoreOutbox:
 
     async def waiting(self, channel: str, after: int) -> list[Delivery]:
         """Read a page of the channel's queue; raise StoreUnavailable."""
-        page: list[Delivery] = await self._read(self.store.waiting, channel, after)
-        return page
+        return await self._read(self.store.waiting, channel, after)
 
     async def message(self, episode_id: int, channel: str) -> Told | None:
         """Read the newest message of an episode in the channel; raise StoreUnavailable."""
-        told: Told | None = await self._read(self.store.message, episode_id, channel)
-        return told
+        return await self._read(self.store.message, episode_id, channel)
 
     async def gone(self, delivery_id: int) -> str:
         """Say why the message that a delivery was to change or answer is no more; raise StoreUnavailable."""
-        why: str = await self._read(self.store.gone, delivery_id)
-        return why
+        return await self._read(self.store.gone, delivery_id)
 
     async def over_unheard(self, episode_id: int, channel: str) -> bool:
         """Say whether an episode is over of which the channel never had the trigger; raise StoreUnavailable."""
-        over: bool = await self._read(self.store.over_unheard, episode_id, channel)
-        return over
+        return await self._read(self.store.over_unheard, episode_id, channel)
 
     async def unsure(self, delivery_id: int, channel: str) -> Unsure | None:
         """Say whether an attempt at a delivery may have arrived; raise StoreUnavailable."""
-        unsure: Unsure | None = await self._read(self.store.unsure, delivery_id, channel)
-        return unsure
+        return await self._read(self.store.unsure, delivery_id, channel)
 
     async def digest(self, event_id: int, urgent_routes: Iterable[str]) -> Digest:
         """Read what a digest tells; raise StoreUnavailable."""
-        digest: Digest = await self._read(self.store.digest, event_id, urgent_routes)
-        return digest
+        return await self._read(self.store.digest, event_id, urgent_routes)
 
     async def answered(self, event_id: int, channel: str) -> Told | None:
         """Read the message that a digest answers; raise StoreUnavailable."""
-        told: Told | None = await self._read(self.store.answered, event_id, channel)
-        return told
+        return await self._read(self.store.answered, event_id, channel)
 
     async def merge(self, merging: Merging) -> Merged:
         """Merge a batch of what waits for a chat; raise StoreUnavailable."""
@@ -63,8 +59,7 @@ class StoreOutbox:
 
     async def queues(self) -> Queues:
         """Count what waits for each channel, and since when; raise StoreUnavailable."""
-        queues: Queues = await self._read(self.store.queues)
-        return queues
+        return await self._read(self.store.queues)
 
     async def begin(self, delivery_id: int) -> None:
         """Store that a step is about to be made; raise StoreUnavailable."""
@@ -88,7 +83,7 @@ class StoreOutbox:
         except StoreUnavailable:
             return
 
-    async def _read(self, read: Any, *values: Any) -> Any:
+    async def _read(self, read: Callable[[*Values], T], *values: *Values) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reading, read, *values)
         except SQLAlchemyError as error:

@@ -13,8 +13,6 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 4  # characters; shorter ones would blacken ordinary words
 TELLING = 16  # characters of a secret URL's path or query that make it a secret of its own
-
-
 # What could begin a line, move the cursor or turn the direction of writing: C0 and C1, and Unicode's own.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 

@@ -94,7 +94,7 @@ def backoff_seconds(failures: int, random: Random) -> float:
     return min(min(wait, LONGEST_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER), LONGEST_SECONDS)
 
 
-def pause_seconds(failures: int) -> float:
+def next_pause_seconds(failures: int) -> float:
     """Give how long a machine's channel pauses as a whole after so many trials that failed: 1 s, doubling up to 30 s.
 
     Each message has a longer back-off of its own; a pause holds up those, too, that would be taken.

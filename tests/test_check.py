@@ -328,7 +328,7 @@ def test_files_are_named_as_the_config_was(check_files, tmp_path):
     [
         ("nowhere/a.db", "the folder {here}/nowhere does not exist: make it, or name another one"),
         ("/nowhere/at/all.db", "the folder /nowhere/at does not exist: make it, or name another one"),
-        ("config.yaml/a.db", "{here}/config.yaml is no folder"),
+        ("config.yaml/a.db", "{here}/config.yaml is no folder: name another one"),
         ("config.yaml/a/b.db", "the folder {here}/config.yaml/a does not exist: make it, or name another one"),
         ("../" + "x" * 300, "{here}/../" + "x" * 300 + " cannot be used: file name too long"),
         (".", "{here} is a folder; the store is a file"),

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bridge.app import tools_of
+from bridge.channels import tools_of
 from bridge.config import load
 from bridge.heartbeat import Heartbeat, HeartbeatSettings, wrong
 from tests.fakes.endpoint import Behaviour, serve_endpoint
@@ -30,7 +30,7 @@ async def beating(folder, clock, settings, *, environ=None, change=None, heart=N
         heartbeat = Heartbeat(
             settings,
             lambda: wrong(spine.writer, spine.workers, clock),
-            tools_of(environ or {}, io.StringIO(), clock),
+            tools_of(environ or {}, io.StringIO(), clock.now),
             clock,
         )
         if heart is not None:

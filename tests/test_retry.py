@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.message import Answer, DeliveryState, Step, Verdict
-from bridge.retry import Move, backoff_seconds, is_too_late, next_move, pause_seconds, probe_seconds
+from bridge.retry import Move, backoff_seconds, is_too_late, next_move, next_pause_seconds, probe_seconds
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
@@ -63,7 +63,7 @@ def test_waits_are_not_all_alike():
 def test_no_number_of_failures_makes_a_wait_that_is_too_long_or_none(failures, seed):
     assert 0.9 <= backoff_seconds(failures, Random(seed)) <= 300
     assert 300 <= probe_seconds(failures) <= 3600
-    assert 1 <= pause_seconds(failures) <= 30
+    assert 1 <= next_pause_seconds(failures) <= 30
 
 
 def test_a_broken_channel_is_tried_after_5_minutes_and_more_and_more_seldom_up_to_an_hour():
@@ -71,7 +71,7 @@ def test_a_broken_channel_is_tried_after_5_minutes_and_more_and_more_seldom_up_t
 
 
 def test_a_machines_channel_pauses_for_a_second_and_longer_with_each_trial_that_fails_up_to_half_a_minute():
-    assert [pause_seconds(failures) for failures in range(8)] == [1, 1, 2, 4, 8, 16, 30, 30]
+    assert [next_pause_seconds(failures) for failures in range(8)] == [1, 1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_verdict_that_allows_so_many_attempts_makes_a_dead_letter_of_the_last():

@@ -1,7 +1,8 @@
 """The kinds of channels: one file, one template set, one line here, one page in `docs/channels`, one test file."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, TextIO
 
 from bridge.channels import slack, slack_identity, slack_webhook, terminal, webhook
 from bridge.channels.http import HttpSettings, open_session
@@ -20,6 +21,14 @@ INTRODUCTIONS: Mapping[str, Callable[[Any, Tools, Message], Awaitable[Introducti
     "slack": slack_identity.introduce
 }
 
+
+def tools_of(environ: Mapping[str, str], out: TextIO, clock: Callable[[], datetime]) -> Tools:
+    """Give what channels may have of the world."""
+    return Tools(
+        session=lambda settings: open_session(settings, environ=environ), clock=clock, out=out, environ=environ
+    )
+
+
 __all__ = [
     "INTRODUCTIONS",
     "KINDS",
@@ -34,4 +43,5 @@ __all__ = [
     "mark_of",
     "name_of",
     "open_session",
+    "tools_of",
 ]

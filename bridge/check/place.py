@@ -38,7 +38,7 @@ def _unusable(file: Path, folder: Path) -> str:
     if not folder.exists():
         return f"the folder {folder} does not exist: make it, or name another one"
     if not folder.is_dir():
-        return f"{folder} is no folder"
+        return f"{folder} is no folder: name another one"
     if file.is_dir():
         return f"{file} is a folder; the store is a file"
     if not os.access(folder, os.W_OK | os.X_OK):

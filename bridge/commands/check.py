@@ -46,7 +46,7 @@ def _print(report: Report) -> None:
 
 
 def _summary(problems: int, warnings: int) -> str:
-    doubts = f"{_counted(warnings, 'warning')}" if warnings else ""
+    doubts = _counted(warnings, "warning") if warnings else ""
     if problems:
         return f"{_counted(problems, 'problem')}{' and ' + doubts if doubts else ''}: the bridge would not serve this."
     return f"No problems{', ' + doubts if doubts else ''}: the bridge would serve this."

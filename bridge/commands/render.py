@@ -5,13 +5,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from bridge.alarm import State
-from bridge.channels import KINDS, Tools, open_session
+from bridge.channels import KINDS, tools_of
 from bridge.commands.callbacks import OneCallback, StateAmong, read_callback
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel, load_config
 from bridge.commands.hearing import NUMBER, TOLD, Hearing, event_of, hear, is_verification
@@ -120,12 +119,7 @@ def _telling(config: Config, hearing: Hearing, choice: Choice, settings: Channel
 
 def _wire(name: str, settings: ChannelSettings, message: Message, hearing: Hearing) -> Mapping[str, Any]:
     """Give what the channel would send for one post; nothing is connected."""
-    tools = Tools(
-        session=partial(open_session, environ=os.environ),
-        clock=lambda: hearing.received_at,
-        out=sys.stdout,
-        environ=os.environ,
-    )
+    tools = tools_of(os.environ, sys.stdout, lambda: hearing.received_at)
     call = Call(
         step=Step.POST,
         message=message,

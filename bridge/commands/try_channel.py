@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from bridge import samples
 from bridge.alarm import State
-from bridge.channels import INTRODUCTIONS, KINDS, Introduction, Tools, open_session
+from bridge.channels import INTRODUCTIONS, KINDS, Introduction, tools_of
 from bridge.channels.advice import advice
 from bridge.clock import milliseconds
 from bridge.commands.callbacks import StateAmong
@@ -142,12 +141,7 @@ def _call(message: Message, hearing: Hearing, now: datetime) -> Call:
 
 async def _try(name: str, settings: ChannelSettings, call: Call, routes: Iterable[Route] = ()) -> Tried:
     """Ask who posts, where the platform tells that, and post."""
-    tools = Tools(
-        session=partial(open_session, environ=os.environ),
-        clock=lambda: datetime.now(UTC),
-        out=sys.stdout,
-        environ=os.environ,
-    )
+    tools = tools_of(os.environ, sys.stdout, lambda: datetime.now(UTC))
     introduce = INTRODUCTIONS.get(settings.type)
     introduction = await introduce(settings, tools, call.message) if introduce else None
     if introduction is not None and introduction.problem:

@@ -113,7 +113,7 @@ def _check_fallbacks(source: Source, names: list[str]) -> None:
             targets[name] = node.text
     for name in names:
         if name in _after(name, targets):
-            source.wrong(("channels", name, "fallback"), "leads back to this channel")
+            source.wrong(("channels", name, "fallback"), "leads back to this channel: name another, or none")
 
 
 def _after(name: str, targets: dict[str, str]) -> list[str]:

@@ -13,12 +13,8 @@ from watchfiles import Change, awatch
 
 STEP_MS = 200  # between two looks of the thread that waits for the system's word
 GROUP_MS = 1000  # of stirrings that are told as one
-OF_THE_STORE = (
-    "-wal",
-    "-shm",
-    "-journal",
-    ".lock",
-)  # it is written for each callback, and often stands beside the config
+# It is written for each callback, and often stands beside the config.
+OF_THE_STORE = ("-wal", "-shm", "-journal", ".lock")
 
 log = structlog.get_logger()
 

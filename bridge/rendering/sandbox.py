@@ -45,13 +45,8 @@ READABLE: tuple[tuple[type, frozenset[str]], ...] = (
     (Macro, frozenset({"arguments", "caller", "catch_kwargs", "catch_varargs", "name"})),
     (BlockReference, frozenset({"super"})),
 )  # fmt: skip
-VIEWS = (
-    AlarmView,
-    ChannelView,
-    RouteView,
-    DigestView,
-    PolicyView,
-)  # whose public attributes may be read, and no method called
+# Their public attributes may be read, and no method called.
+VIEWS = (AlarmView, ChannelView, RouteView, DigestView, PolicyView)
 OPEN = (TemplateModule, Namespace)  # what templates themselves have made
 LENIENT = (dict, list, tuple, type(None), Undefined)  # what a sample may lack a key of
 

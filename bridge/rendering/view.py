@@ -15,8 +15,6 @@ TAKEN_OVER = frozenset({  # as the callback has them
     "metric", "metric_label", "event", "event_label", "object_id", "object_name", "app_id", "uin",
     "condition", "operator", "threshold", "value", "unit", "period", "url", "raw",
 })  # fmt: skip
-
-
 HEADLINE = 100  # characters of subject and object that are surely whole in a header of Slack's, which has 150 at most
 
 

@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 
 from bridge import sources
 from bridge.alarm import Callback
-from bridge.app import parts_of, tools_of
+from bridge.app import parts_of
+from bridge.channels import tools_of
 from bridge.clock import stored
 from bridge.config import Config, load
 from bridge.delivery import Worker
@@ -136,7 +137,7 @@ async def a_spine(
         tasks = [_started(stack, writer.run())]
         outbox = StoreOutbox(writer, reading)
         troubles = Troubles(writer.record, clock, opened(await asyncio.to_thread(store.own_alarms), clock.now()))
-        tools = tools_of({}, out, clock)
+        tools = tools_of({}, out, clock.now)
         parts = await asyncio.to_thread(
             parts_of, config, outbox, clock=clock, random=random, tools=tools, troubles=troubles
         )
