@@ -116,7 +116,7 @@ class Parts:
                 continue
             posts[name] = Post(
                 name=name,
-                channel=kind.open(name, settings, self.tools),
+                channel=kind.open(settings, self.tools),
                 render=render,
                 chat=kind.chat,
                 one_by_one=kind.one_by_one,

@@ -30,7 +30,7 @@ def no_blocking_call_on_a_loop():
 
 def config(default="tickets", **urls):
     channels = [
-        f"{name}: {{type: webhook, url: 'http://127.0.0.1:9/{path}', on_recovered: [post]}}"
+        f"{name}: {{type: webhook, url: 'http://127.0.0.1:9/{name}/{path}', on_recovered: [post]}}"
         for name, path in urls.items()
     ]
     return CONFIG % ("\n  ".join(channels or ["other: {type: terminal}"]), default)
@@ -38,12 +38,12 @@ def config(default="tickets", **urls):
 
 @pytest.fixture
 def opened(monkeypatch, clock_of_the_loop):
-    """Let each channel that is opened be a scripted one, listed by its name and path."""
+    """Let each channel that is opened be a scripted one, listed by the path of its address: its name, and what tells its settings apart."""
     opened: dict[str, list[Scripted]] = {}
 
-    def open_scripted(name, settings, _tools):
+    def open_scripted(settings, _tools):
         channel = Scripted(clock_of_the_loop)
-        opened.setdefault(f"{name}{settings.address.path}", []).append(channel)
+        opened.setdefault(settings.address.path.removeprefix("/"), []).append(channel)
         return channel
 
     monkeypatch.setitem(KINDS, "webhook", replace(KINDS["webhook"], open=open_scripted))

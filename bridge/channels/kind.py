@@ -86,7 +86,7 @@ class Kind:
     """A type of channel, as `type:` in the config names it."""
 
     settings: type[ChannelSettings]
-    open: Callable[[str, Any, Tools], Channel]  # name, its settings record, tools; opens no connection yet
+    open: Callable[[Any, Tools], Channel]  # by its settings record; opens no connection yet
     steps: frozenset[Step]
     formats: tuple[str, ...]  # of templates, the preferred one first
     dialect: str

@@ -219,14 +219,9 @@ def _replacing(said: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def open_slack(_name: str, settings: SlackSettings, tools: Tools) -> Slack:
-    """Open a channel of type `slack`."""
-    return Slack(settings, tools)
-
-
 KIND = Kind(
     settings=SlackSettings,
-    open=open_slack,
+    open=Slack,
     steps=frozenset({Step.POST, Step.UPDATE, Step.THREAD, Step.BROADCAST}),
     formats=("slack.json", "mrkdwn"),
     dialect="slack",

@@ -168,14 +168,9 @@ def _word(answer: str) -> str:
     return text if re.fullmatch(r"[a-z][a-z0-9_]{1,63}", text) else ""
 
 
-def open_slack_webhook(_name: str, settings: SlackWebhookSettings, tools: Tools) -> SlackWebhook:
-    """Open a channel of type `slack_webhook`."""
-    return SlackWebhook(settings, tools)
-
-
 KIND = Kind(
     settings=SlackWebhookSettings,
-    open=open_slack_webhook,
+    open=SlackWebhook,
     steps=frozenset({Step.POST}),
     formats=("slack.json", "mrkdwn"),
     dialect="slack",

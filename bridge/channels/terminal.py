@@ -99,14 +99,9 @@ def _poll_of(out: TextIO) -> "select.poll | None":
     return poll
 
 
-def open_terminal(_name: str, settings: TerminalSettings, tools: Tools) -> Terminal:
-    """Open a channel of type `terminal`."""
-    return Terminal(settings, tools)
-
-
 KIND = Kind(
     settings=TerminalSettings,
-    open=open_terminal,
+    open=Terminal,
     steps=frozenset({Step.POST}),
     formats=("txt",),
     dialect="terminal",

@@ -181,14 +181,9 @@ def _body(message: Message) -> bytes:
     return message.text.encode("utf-8", "replace") if message.payload is None else json_bytes(message.payload)
 
 
-def open_webhook(_name: str, settings: WebhookSettings, tools: Tools) -> Webhook:
-    """Open a channel of type `webhook`."""
-    return Webhook(settings, tools)
-
-
 KIND = Kind(
     settings=WebhookSettings,
-    open=open_webhook,
+    open=Webhook,
     steps=frozenset({Step.POST}),
     formats=("json", "txt"),
     dialect="json",

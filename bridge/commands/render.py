@@ -86,7 +86,7 @@ def _postings(config: Config, hearing: Hearing) -> Iterator[Posting]:
             yield Posting(channel=choice.channel, type=settings.type, payload=None)
             continue
         message = renderer.render(_telling(config, hearing, choice, settings))
-        payload = _wire(choice.channel, settings, message, hearing)
+        payload = _wire(settings, message, hearing)
         yield Posting(channel=choice.channel, type=settings.type, payload=payload, problem=message.problem)
 
 
@@ -117,7 +117,7 @@ def _telling(config: Config, hearing: Hearing, choice: Choice, settings: Channel
     )
 
 
-def _wire(name: str, settings: ChannelSettings, message: Message, hearing: Hearing) -> Mapping[str, Any]:
+def _wire(settings: ChannelSettings, message: Message, hearing: Hearing) -> Mapping[str, Any]:
     """Give what the channel would send for one post; nothing is connected."""
     tools = tools_of(os.environ, sys.stdout, lambda: hearing.received_at)
     call = Call(
@@ -129,7 +129,7 @@ def _wire(name: str, settings: ChannelSettings, message: Message, hearing: Heari
         episode_id=str(NUMBER),
         state=hearing.state,
     )
-    return KINDS[settings.type].open(name, settings, tools).wire(call)
+    return KINDS[settings.type].open(settings, tools).wire(call)
 
 
 def _as_json(posting: Posting) -> dict[str, Any]:

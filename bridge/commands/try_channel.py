@@ -146,7 +146,7 @@ async def _try(name: str, settings: ChannelSettings, call: Call, routes: Iterabl
     introduction = await introduce(settings, tools, call.message) if introduce else None
     if introduction is not None and introduction.problem:
         return Tried(introduction=introduction)
-    channel = KINDS[settings.type].open(name, settings, tools)
+    channel = KINDS[settings.type].open(settings, tools)
     try:
         verdict = await channel.post(call)
         after = [

@@ -52,7 +52,7 @@ def some_tools(*, environ: Mapping[str, str] | None = None, out: TextIO | None =
 async def a_channel(kind: str, *, tools: Tools | None = None, **settings: Any) -> AsyncIterator[Channel]:
     """Open a channel of a kind with these settings; close it at the end."""
     known = KINDS[kind]
-    channel = known.open("ops", known.settings.model_validate({"type": kind, **settings}), tools or some_tools())
+    channel = known.open(known.settings.model_validate({"type": kind, **settings}), tools or some_tools())
     try:
         yield channel
     finally:
