@@ -106,26 +106,21 @@ class Intake:
 
     def expired(self, episode: Episode, ids: Ids) -> Judgement:
         """End an episode of which nothing was heard for too long."""
-        ended = replace(episode, phase=Phase.EXPIRED)
-        event = self._ending(State.EXPIRED, ended, ids, Cause.TIMER)
-        return Judgement(
-            outcome="expired",
-            reason="nothing was heard of it for 26 hours in which the bridge was receiving: expired",
-            episode_id=episode.id,
-            number=episode.number,
-            changed=(ended,),
-            events=(event,),
-            deliveries=self._to_given(event, ended, ids),
-        )
+        why = "nothing was heard of it for 26 hours in which the bridge was receiving: expired"
+        return self._over(replace(episode, phase=Phase.EXPIRED), State.EXPIRED, why, ids, Cause.TIMER)
 
     def closed(self, episode: Episode, ids: Ids) -> Judgement:
         """End an episode because a person says so."""
-        ended = replace(episode, phase=Phase.CLOSED)
-        event = self._ending(State.CLOSED, ended, ids, Cause.REQUEST)
-        audience = self.addressees.of_ending(event.state, kind=ended.kind, given=ended.given)
+        why = "closed by a person"
+        return self._over(replace(episode, phase=Phase.CLOSED), State.CLOSED, why, ids, Cause.REQUEST)
+
+    def _over(self, ended: Episode, state: State, why: str, ids: Ids, cause: Cause) -> Judgement:
+        """Say what follows from an end that no callback told."""
+        event = self._ending(state, ended, ids, cause)
+        audience = self.addressees.of_ending(state, kind=ended.kind, given=ended.given)
         return Judgement(
-            outcome="closed",
-            reason=f"closed by a person{audience.silence}",
+            outcome=state,
+            reason=f"{why}{audience.silence}",
             episode_id=ended.id,
             number=ended.number,
             changed=(ended,),
@@ -180,12 +175,8 @@ class Intake:
 
     def _replaced(self, old: Episode, episode: Episode, ids: Ids) -> tuple[Event, tuple[Delivery, ...]]:
         event = self._ending(State.REPLACED, old, ids, Cause.CALLBACK, successor=episode.number)
-        return event, self._to_given(event, old, ids)
-
-    def _to_given(self, event: Event, episode: Episode, ids: Ids) -> tuple[Delivery, ...]:
-        """Enqueue an ending that no callback told."""
-        audience = self.addressees.of_ending(event.state, kind=episode.kind, given=episode.given)
-        return _deliveries(event, audience, ids)
+        audience = self.addressees.of_ending(event.state, kind=old.kind, given=old.given)
+        return event, _deliveries(event, audience, ids)
 
     def _audience(self, decision: Decision, state: State, alarm: Alarm) -> Audience:
         before = decision.episode
