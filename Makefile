@@ -1,8 +1,9 @@
-# Four commands: run, test, check, fix. Everything they install stands in .venv, at the versions of requirements/.
+# Four commands for every day (run, test, check, fix), and the proofs. Everything they install stands in .venv, at the
+# versions of requirements/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz judge pictures check fix bench simulate soak mutants lock clean
+.PHONY: help run test check fix simulate soak mutants fuzz judge bench pictures lock clean
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -25,15 +26,6 @@ run: $(RUNS)  ## serve config.example.yaml on 127.0.0.1:8080
 test: $(DEVELOPS) $(JUDGES)  ## every test (ARGS="-k words" for some)
 	@$(BIN)/python -m pytest -n auto --dist load --maxschedchunk 1 $(ARGS)
 
-fuzz: $(DEVELOPS)  ## 200,000 random requests and 5,000 configs (ARGS="--seed S" for the same again)
-	@$(BIN)/python -m tests.fuzz $(ARGS)
-
-judge: $(DEVELOPS) $(JUDGES)  ## Slack's messages with every hostile value and every life; `make test` takes a part
-	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py tests/test_slack_life_table.py $(ARGS)
-
-pictures: $(DEVELOPS)  ## photograph Slack's messages into docs/pictures (needs chromium, Noto's CJK and emoji fonts, pngquant)
-	@$(BIN)/python -m tests.pictures.draw
-
 check: $(DEVELOPS)  ## ruff, mypy, the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -44,9 +36,6 @@ fix: $(DEVELOPS)  ## let ruff mend and format what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(RUNS)  ## compare with Alertmanager (ARGS="--rounds 5")
-	@$(BIN)/python -m benchmarks.compare $(ARGS)
-
 simulate: $(DEVELOPS)  ## run the simulation (SEEDS=10000, ARGS="--first 200")
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
@@ -55,6 +44,18 @@ soak: $(DEVELOPS)  ## twenty minutes of kills and faults (ARGS="--seconds 60 --c
 
 mutants: $(MUTANTS)  ## what the tests of the core and of the delivery half would not notice (ARGS="retry storm" for some)
 	@.mutants/venv/bin/python -m tests.mutants $(ARGS)
+
+fuzz: $(DEVELOPS)  ## 200,000 random requests and 5,000 configs (ARGS="--seed S" for the same again)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+judge: $(DEVELOPS) $(JUDGES)  ## Slack's messages with every hostile value and every life; `make test` takes a part
+	@JUDGE_ALL=1 $(BIN)/python -m pytest -q tests/test_slack_judged.py tests/test_slack_life_table.py $(ARGS)
+
+bench: $(RUNS)  ## compare with Alertmanager (ARGS="--rounds 5")
+	@$(BIN)/python -m benchmarks.compare $(ARGS)
+
+pictures: $(DEVELOPS)  ## photograph Slack's messages into docs/pictures (needs chromium, Noto's CJK and emoji fonts, pngquant)
+	@$(BIN)/python -m tests.pictures.draw
 
 lock: .venv/bin/python  ## write requirements/ anew from the ranges of pyproject.toml
 	@PYTHON=$(BIN)/python bash requirements/lock
