@@ -51,7 +51,7 @@ class Intake:
         if state is None or audience is None:
             return _silent(decision, episode, alarm)
         endings = [self._replaced(old, episode, ids) for old in replaced]  # first: deliveries go out by their ids
-        event = self._event(decision, state, alarm, episode, callback_id, ids)
+        event = self._event(decision, state, alarm, episode, ids)
         return Judgement(
             outcome=decision.outcome,
             reason=f"{decision.why}{audience.silence}",
@@ -128,9 +128,8 @@ class Intake:
             deliveries=_deliveries(event, audience, ids),
         )
 
-    def _event(
-        self, decision: Decision, state: State, alarm: Alarm, episode: Episode, callback_id: int, ids: Ids
-    ) -> Event:
+    def _event(self, decision: Decision, state: State, alarm: Alarm, episode: Episode, ids: Ids) -> Event:
+        """Make the event that a callback tells."""
         before = decision.episode
         return Event(
             id=ids.next(),
@@ -139,7 +138,7 @@ class Intake:
             number=episode.number,
             key=episode.key,
             kind=episode.kind,
-            callback_id=callback_id,
+            callback_id=episode.callback_id,
             created_at=self.now(),
             received_at=alarm.received_at,
             occurred_at=alarm.occurred_at,
