@@ -5,7 +5,7 @@ be a secret.
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,6 +62,21 @@ class Secret:
         if not isinstance(value, str):
             raise ValueError("must be a text")  # noqa: TRY004 - pydantic shows ValueErrors only
         return cls(value)
+
+
+def secrets_in(value: object, key: str = "") -> Iterator[tuple[str, Secret]]:
+    """Give every secret of a settings record, or of what stands in one, with the name of its setting."""
+    if isinstance(value, Secret):
+        yield key, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name), name)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from secrets_in(item, key)
+    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        for item in value:
+            yield from secrets_in(item, key)
 
 
 def is_off(value: object) -> bool:

@@ -9,7 +9,7 @@ from bridge.channels.answers import judge_failure, retry_after
 from bridge.channels.direct import Direct
 from bridge.channels.http import HttpSettings, proxy_for
 from bridge.channels.kind import Tools
-from bridge.channels.said import clean, secret_texts
+from bridge.channels.said import clean, spellings_of
 from bridge.message import Answer, Verdict
 
 
@@ -19,7 +19,7 @@ class Line:
     def __init__(self, settings: HttpSettings, tools: Tools) -> None:
         self._settings = settings
         self._tools = tools
-        self._secrets = secret_texts(settings)
+        self._secrets = spellings_of(settings)
         self._session: aiohttp.ClientSession | None = None
 
     def session(self) -> aiohttp.ClientSession:

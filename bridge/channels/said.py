@@ -1,21 +1,21 @@
 """What a platform said: in one line, short, and without the channel's secrets."""
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 from yarl import URL
 
-from bridge.settings import ChannelSettings, Secret
+from bridge.settings import ChannelSettings, secrets_in
 
 MAX_SAID = 300  # characters kept of an answer
 SHORTEST = 4  # characters: replacing anything shorter would spoil every other word
 VEIL = "<secret>"
 
 
-def secret_texts(settings: ChannelSettings) -> tuple[str, ...]:
+def spellings_of(settings: ChannelSettings) -> tuple[str, ...]:
     """Give every text that an answer must not show, the longest first: each secret, and its telling parts."""
-    found = {text for secret in _secrets(dict(settings)) for text in _spellings(secret.reveal())}
+    found = {text for _, secret in secrets_in(settings) for text in _spellings(secret.reveal())}
     return tuple(sorted((text for text in found if len(text) >= SHORTEST), key=lambda text: (-len(text), text)))
 
 
@@ -29,17 +29,6 @@ def clean(text: str, secrets: Iterable[str]) -> str:
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(text.split())
     return line if len(line) <= MAX_SAID else f"{line[: MAX_SAID - 1]}…"
-
-
-def _secrets(value: object) -> Iterator[Secret]:
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _secrets(item)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _secrets(item)
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -1,12 +1,9 @@
 """Every text that no output may hold."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel
-
-from bridge.settings import Secret
+from bridge.settings import secrets_in
 
 OFF = "off"  # a proxy's "none"
 SHORT = 8  # characters: a shorter value of a header is hardly a secret, and hiding it would garble all else
@@ -15,23 +12,9 @@ KEY = 16  # characters: so long a part of a URL's path is a key
 
 def secret_texts(*records: object) -> frozenset[str]:
     """Collect the texts of all secrets, and the keys and passwords inside their URLs."""
-    return frozenset(text for record in records for text in _texts(record) if text and text != OFF)
-
-
-def _texts(value: Any, *, header: bool = False) -> Iterator[str]:
-    if isinstance(value, Secret):
-        if not header or len(value.reveal()) >= SHORT:
-            yield value.reveal()
-            yield from _inside_url(value.reveal())
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _texts(getattr(value, name), header=name == "headers")
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each, header=header)
-    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        for each in value:
-            yield from _texts(each, header=header)
+    secrets = (pair for record in records for pair in secrets_in(record))
+    texts = (secret.reveal() for key, secret in secrets if key != "headers" or len(secret.reveal()) >= SHORT)
+    return frozenset(each for text in texts for each in (text, *_inside_url(text)) if each and each != OFF)
 
 
 def _inside_url(text: str) -> Iterator[str]:
