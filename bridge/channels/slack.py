@@ -20,9 +20,9 @@ from bridge.channels.answers import FAILURES
 from bridge.channels.http import HttpSettings, Writing, parse_url
 from bridge.channels.kind import Finding, Kind, Tools
 from bridge.channels.line import Line, unusable
-from bridge.channels.slack_answers import judge_wordless, taken, without_fault, words
+from bridge.channels.slack_answers import UNREADABLE, judge_wordless, taken, without_fault, words
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
-from bridge.channels.slack_search import UNREADABLE, Search, permalink
+from bridge.channels.slack_search import Search, permalink
 from bridge.channels.slack_webhook import arguments_of, not_slack, without_it
 from bridge.clock import EPOCH
 from bridge.message import Answer, Call, Message, Receipt, Step, Verdict

@@ -9,6 +9,9 @@ from bridge.channels.mending import mended
 from bridge.channels.slack_webhook import not_slack
 from bridge.message import BEFORE, Answer, Call, Receipt, Step, Verdict
 
+# What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
+UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
+
 
 def taken(data: Any, call: Call) -> Verdict:
     """Judge a yes, and keep where the message stands."""

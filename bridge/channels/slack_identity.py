@@ -9,7 +9,7 @@ from bridge.channels.answers import FAILURES
 from bridge.channels.kind import Introduction, Tools
 from bridge.channels.line import Line
 from bridge.channels.slack import SlackSettings, open_client
-from bridge.channels.slack_search import UNREADABLE
+from bridge.channels.slack_answers import UNREADABLE
 from bridge.message import Message
 
 NEEDED = "chat:write"

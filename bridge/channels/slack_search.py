@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bridge.channels.answers import FAILURES
 from bridge.channels.kind import Finding
-from bridge.channels.slack_answers import receipt_of, words
+from bridge.channels.slack_answers import UNREADABLE, receipt_of, words
 from bridge.message import Call, Receipt, Step
 
 PERMALINK = "chat.getPermalink"
@@ -25,8 +25,6 @@ EARLIER = timedelta(minutes=5)  # than our own clock says: Slack's may differ
 ID = re.compile(r"[CGD][A-Z0-9]{8,}")
 # What will not change while the token is the same.
 FORBIDDEN = frozenset({"missing_scope", "not_allowed_token_type", "no_permission", "unknown_method"})
-# What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
-UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
 
 
 class Search:
