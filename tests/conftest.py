@@ -10,8 +10,11 @@ import pytest
 from blockbuster import BlockBuster
 from hypothesis import settings
 
+from bridge.rendering import library
 from bridge.rendering.library import builtin_templates
 from bridge.rendering.sandbox import Sandbox
+from bridge.store import store
+from bridge.store.prepared import Writes
 
 settings.register_profile("bridge", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("bridge")
@@ -46,9 +49,10 @@ class StandingClock:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built_in_templates_are_compiled_once():
+def built_in_templates_are_read_and_compiled_once():
     """Give each renderer what the first one made of the same text: all of it again took a tenth of the suite's time."""
-    folder, compile_one, known = builtin_templates(), Sandbox.compile, {}
+    folder, compile_one, read_all, known = builtin_templates(), Sandbox.compile, library.templates_below, {}
+    built_in = dict(read_all(folder))
 
     def compile_once(sandbox, source, name=None, filename=None, *more):
         if more or not filename or not Path(filename).is_relative_to(folder):
@@ -59,6 +63,22 @@ def built_in_templates_are_compiled_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sandbox, "compile", compile_once)
+        patch.setattr(library, "templates_below", lambda root: built_in if root == folder else read_all(root))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_are_compiled_once():
+    """Give each store the statements that the first one compiled for its kind of database."""
+    known = {}
+
+    def compile_once(dialect):
+        if dialect.name not in known:
+            known[dialect.name] = Writes(dialect)
+        return known[dialect.name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "Writes", compile_once)
         yield
 
 
