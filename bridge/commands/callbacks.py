@@ -14,7 +14,7 @@ from bridge.configuration.problems import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class NamedCallback:
     """A callback as it was named."""
 
     name: str  # the sample's; a file's full path
@@ -22,15 +22,15 @@ class Source:
     sample: bool = False
 
 
-def read_callback(text: str) -> Source:
+def read_callback(text: str) -> NamedCallback:
     """Read a callback; end the command in words where there is none. A file comes before a sample."""
     if text == "-":
-        return Source(name="-", body=sys.stdin.buffer.read())
+        return NamedCallback(name="-", body=sys.stdin.buffer.read())
     path = Path(text)
     if path.is_file() or path.is_fifo():
-        return Source(name=str(path.resolve()), body=_read_file(path))
+        return NamedCallback(name=str(path.resolve()), body=_read_file(path))
     if text in samples.names():
-        return Source(name=text, body=samples.body(text), sample=True)
+        return NamedCallback(name=text, body=samples.body(text), sample=True)
     if path.is_dir():
         fail(f"{text}: is a directory, not a callback", WRONG_USAGE)
     return fail(f"{text}: neither a file nor a built-in sample{_hint(text)}", WRONG_USAGE)

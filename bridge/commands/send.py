@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from bridge.alarm import ROUTED, State
-from bridge.commands.callbacks import Source, StateAmong, complete_callback, read_callback
+from bridge.commands.callbacks import NamedCallback, StateAmong, complete_callback, read_callback
 from bridge.commands.output import GREEN, PROBLEM, RED, WRONG_USAGE, complain, fail, paint, say
 from bridge.sending.letters import GOES_ON, Letter, Wish, compose
 from bridge.sending.memory import Memory, changing, place
@@ -73,7 +73,7 @@ def send(
     to = _address(url, token, user)
     wish = Wish(state=state, as_is=as_is, now=datetime.now(UTC), session=new_session)
     named = [read_callback(text) for text in callbacks] if callbacks else [_sent_last(state)]
-    answers = [_send(source, to, wish) for source in named]
+    answers = [_send(one, to, wish) for one in named]
     if any(answered.status != 200 for answered in answers):
         raise typer.Exit(PROBLEM)
 
@@ -94,7 +94,7 @@ def _address(url: str, token: str, user: str) -> Address:
         fail(f"--url {error}", WRONG_USAGE)
 
 
-def _sent_last(state: State | None) -> Source:
+def _sent_last(state: State | None) -> NamedCallback:
     """Give the callback that was sent last, to be gone on with."""
     if state not in GOES_ON:
         fail("name a callback to send: a file, or one that `alarm-bridge samples` lists", WRONG_USAGE)
@@ -102,11 +102,11 @@ def _sent_last(state: State | None) -> Source:
     if not sent:
         fail("nothing was sent yet that could be gone on with: name a callback")
     name, body = sent[-1]
-    return Source(name=name, body=write_body(body))
+    return NamedCallback(name=name, body=write_body(body))
 
 
-def _send(source: Source, to: Address, wish: Wish) -> Answered:
-    letter = _remembering(partial(compose, source.name, source.body, sample=source.sample, wish=wish))
+def _send(named: NamedCallback, to: Address, wish: Wish) -> Answered:
+    letter = _remembering(partial(compose, named.name, named.body, sample=named.sample, wish=wish))
     if letter.note:
         complain(f"{letter.name} {letter.note}")
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # leaves the thread's own loop alone

@@ -43,7 +43,7 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ReloadOutcome:
     """What became of one try: `problems` where it is refused, else what changed."""
 
     seen: Sight
@@ -131,7 +131,7 @@ class Reloader:
         await self._means.clock.sleep(seconds)
         return await self._look() == seen
 
-    async def _try(self, seen: Sight, *, asked: bool) -> Outcome | None:
+    async def _try(self, seen: Sight, *, asked: bool) -> ReloadOutcome | None:
         """Read, check and prepare what is there; None where it changed meanwhile."""
         try:
             loaded = await asyncio.to_thread(self._means.read)
@@ -139,7 +139,7 @@ class Reloader:
             self._files = self._config.files | error.files
             now = await self._look()
             problems = tuple(map(while_running, error.problems))
-            return Outcome(seen=now, problems=problems) if is_same(seen, now, self._files) else None
+            return ReloadOutcome(seen=now, problems=problems) if is_same(seen, now, self._files) else None
         except Exception as error:
             log.exception("the reload failed")
             return self._failed(error, seen)
@@ -154,29 +154,29 @@ class Reloader:
             return self._failed(error, now)
         return outcome if outcome.prepared is None or await self._look() == now else None
 
-    def _failed(self, error: Exception, seen: Sight) -> Outcome:
+    def _failed(self, error: Exception, seen: Sight) -> ReloadOutcome:
         """Refuse what the bridge itself stumbles over."""
-        return Outcome(seen=seen, problems=(self._problem(f"the bridge failed: {type(error).__name__}"),))
+        return ReloadOutcome(seen=seen, problems=(self._problem(f"the bridge failed: {type(error).__name__}"),))
 
-    async def _checked(self, loaded: Loaded, seen: Sight, *, asked: bool) -> Outcome:
+    async def _checked(self, loaded: Loaded, seen: Sight, *, asked: bool) -> ReloadOutcome:
         """Check and prepare a config that could be read; not where all is as it was."""
         as_it_was = seen == self._in_force or (self._in_force is None and not is_other(self._config, loaded.config))
         if as_it_was and not asked:
-            return Outcome(seen=seen)
+            return ReloadOutcome(seen=seen)
         problems = refusals(self._config, loaded)
         if not problems and loaded.config.templates:
             problems = [each for each in await self._means.check(loaded.config) if each not in self._known]
         if problems:
-            return Outcome(seen=seen, problems=tuple(problems))
+            return ReloadOutcome(seen=seen, problems=tuple(problems))
         try:
             prepared = await self._means.prepare(loaded.config)
         except StoreError as error:
-            return Outcome(seen=seen, problems=(self._problem(str(error)),))
+            return ReloadOutcome(seen=seen, problems=(self._problem(str(error)),))
         channels = channel_changes(self._marks, prepared.marks)
         changes = (*channels, *changes_of(self._config, loaded.config), *template_changes(self._in_force, seen))
-        return Outcome(seen=seen, changes=changes, warnings=loaded.warnings, prepared=prepared)
+        return ReloadOutcome(seen=seen, changes=changes, warnings=loaded.warnings, prepared=prepared)
 
-    async def _conclude(self, outcome: Outcome) -> None:
+    async def _conclude(self, outcome: ReloadOutcome) -> None:
         """Put it in force or refuse it, and say so."""
         self._done_with = outcome.seen
         if outcome.problems:

@@ -20,7 +20,7 @@ MAX_LEVELS = 4  # of directories that are looked into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class TemplateFile:
     """A template's file, as it was read. `problem` says why it could not be."""
 
     path: Path
@@ -99,7 +99,7 @@ def _names(folder: str, state: str, channel: ChannelView) -> Iterator[tuple[str,
         yield f"{folder}/{state}.{form}{SUFFIX}", form
 
 
-def templates_below(root: Path) -> Iterator[tuple[str, Source]]:
+def templates_below(root: Path) -> Iterator[tuple[str, TemplateFile]]:
     """Read what lies below a root, except what a link brings in from outside, or a hidden folder holds.
 
     Kubernetes mounts folders as links into a hidden one beside them.
@@ -115,12 +115,12 @@ def templates_below(root: Path) -> Iterator[tuple[str, Source]]:
                 yield path.relative_to(root).as_posix(), _read(path)
 
 
-def _read(path: Path) -> Source:
+def _read(path: Path) -> TemplateFile:
     try:
         if path.stat().st_size > MAX_SOURCE:
-            return Source(path=path, problem=f"is larger than {MAX_SOURCE // 1024} KiB")
-        return Source(path=path, text=path.read_text("utf-8"))
+            return TemplateFile(path=path, problem=f"is larger than {MAX_SOURCE // 1024} KiB")
+        return TemplateFile(path=path, text=path.read_text("utf-8"))
     except UnicodeDecodeError:
-        return Source(path=path, problem="is not UTF-8")
+        return TemplateFile(path=path, problem="is not UTF-8")
     except OSError as error:
-        return Source(path=path, problem=f"cannot be read: {error.strerror}")
+        return TemplateFile(path=path, problem=f"cannot be read: {error.strerror}")

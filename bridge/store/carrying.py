@@ -43,7 +43,7 @@ read_anew = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RequestOutcome:
     """What one request came to."""
 
     changed: bool
@@ -68,7 +68,7 @@ def carry_out(store: Jobs, judge: Judge, now: datetime) -> Job:
     return job
 
 
-def _carried(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry, now: datetime) -> Outcome:
+def _carried(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry, now: datetime) -> RequestOutcome:
     """Carry one out and write its answer."""
     point = connection.begin_nested()
     try:
@@ -78,7 +78,7 @@ def _carried(store: Jobs, judge: Judge, connection: Connection, request: Request
         point.rollback()
         raise_if_unavailable(error)
         log.exception("a request failed", request=request.id, what=request.what)
-        outcome = Outcome(changed=False, answer=f"the bridge failed: {type(error).__name__}")
+        outcome = RequestOutcome(changed=False, answer=f"the bridge failed: {type(error).__name__}")
     log.info("request", what=request.what, subject=request.subject, who=request.who, answer=outcome.answer)
     values = {
         "id_": request.id,
@@ -91,21 +91,21 @@ def _carried(store: Jobs, judge: Judge, connection: Connection, request: Request
     return outcome
 
 
-def _do(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry, now: datetime) -> Outcome:
+def _do(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry, now: datetime) -> RequestOutcome:
     if request.what == What.REPLAY:
         return _replay(store, connection, request, now)
     if request.what == What.JUDGE:
         return _judge(store, judge, connection, request)
     if request.what == What.CLOSE:
         return _close(store, judge, connection, request)
-    return Outcome(changed=False, answer=f"this bridge does not know how to {request.what}")
+    return RequestOutcome(changed=False, answer=f"this bridge does not know how to {request.what}")
 
 
-def _replay(store: Jobs, connection: Connection, request: RequestEntry, now: datetime) -> Outcome:
+def _replay(store: Jobs, connection: Connection, request: RequestEntry, now: datetime) -> RequestOutcome:
     """Put a dead letter back as it was; send what was sent anew, under an id of its own."""
     row = _row(connection, deliveries, request.subject)
     if why_not := why_not_replay(row and row.state, row.note if row else ""):
-        return Outcome(changed=False, answer=why_not)
+        return RequestOutcome(changed=False, answer=why_not)
     waiting = {
         "state": "waiting",
         "attempts": 0,
@@ -117,22 +117,22 @@ def _replay(store: Jobs, connection: Connection, request: RequestEntry, now: dat
     returned = frozenset({row.channel})
     if row.state == "dead":
         connection.execute(put_back, {"id_": row.id} | {f"{name}_": value for name, value in waiting.items()})
-        return Outcome(changed=True, answer=f"put back into the queue of {row.channel}", returned=returned)
+        return RequestOutcome(changed=True, answer=f"put back into the queue of {row.channel}", returned=returned)
     fresh = store.ids.next()
     connection.execute(insert(deliveries), {**row._mapping, **waiting, "id": fresh})  # noqa: SLF001 - its public name
     words = f"sent again to {row.channel} as delivery {fresh}"
-    return Outcome(changed=True, answer=words, result=fresh, returned=returned)
+    return RequestOutcome(changed=True, answer=words, result=fresh, returned=returned)
 
 
-def _judge(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry) -> Outcome:
+def _judge(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry) -> RequestOutcome:
     """Read a body again that nobody could, and let it take the path of every other."""
     row = _row(connection, callbacks, request.subject)
     if why_not := why_not_judge(row and row.outcome):
-        return Outcome(changed=False, answer=why_not)
+        return RequestOutcome(changed=False, answer=why_not)
     received_at = moment(row.received_at)
     reading = sources.read(row.body, received_at)
     if reading.alarm is None:
-        return Outcome(changed=False, answer=f"this bridge cannot read it either: {reading.problem}")
+        return RequestOutcome(changed=False, answer=f"this bridge cannot read it either: {reading.problem}")
     callback = Callback(body=row.body, received_at=received_at, reading=reading)
     found = connection.execute(statements.known_episodes, {"keys": [reading.alarm.key]})
     judgement = judge.alarm(tuple(rows.episode_of(one) for one in found), callback, row.id, store.ids)
@@ -146,17 +146,17 @@ def _judge(store: Jobs, judge: Judge, connection: Connection, request: RequestEn
     }
     connection.execute(read_anew, values)
     words = f"{judgement.outcome}; {_told(judgement)}"
-    return Outcome(changed=True, answer=words, result=_event(judgement), judgements=[judgement])
+    return RequestOutcome(changed=True, answer=words, result=_event(judgement), judgements=[judgement])
 
 
-def _close(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry) -> Outcome:
+def _close(store: Jobs, judge: Judge, connection: Connection, request: RequestEntry) -> RequestOutcome:
     row = _row(connection, episodes, request.subject)
     if why_not := why_not_close(row and row.phase):
-        return Outcome(changed=False, answer=why_not)
+        return RequestOutcome(changed=False, answer=why_not)
     judgement = judge.closed(rows.episode_of(row), store.ids)
     store.write_judgements(connection, [judgement])
     words = f"closed; {_told(judgement)}"
-    return Outcome(changed=True, answer=words, result=_event(judgement), judgements=[judgement])
+    return RequestOutcome(changed=True, answer=words, result=_event(judgement), judgements=[judgement])
 
 
 def _row(connection: Connection, table: Any, id_: int) -> Any:

@@ -42,7 +42,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of it, in the same order; an exception where one failed."""
+    """What became of a Work, in the same order; an exception where one failed."""
 
     judgements: list[Any]
     jobs: list[Any]

@@ -54,7 +54,7 @@ class Judgement:
 
 
 class Judge(Protocol):
-    """The pure function that `record` is given."""
+    """What says what follows from callbacks and from time: pure, and called inside the store's transaction."""
 
     def alarm(self, known: Known, callback: Callback, callback_id: int, ids: Ids) -> Judgement:
         """Judge a callback that a source could read."""

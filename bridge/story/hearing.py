@@ -13,7 +13,7 @@ from bridge.settings import ChannelSettings
 from bridge.sources import own
 from bridge.store.entries import CallbackEntry
 
-ROUTED = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT})
+NEWS = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT})  # for which routes are asked
 Body = Callable[[int], bytes]  # of a callback's id
 
 
@@ -36,7 +36,7 @@ def routed(
 ) -> Routed | None:
     """Ask today's routes about a callback; None where routes are not asked: of duplicates, and of most endings."""
     unheard = callback.outcome == State.RECOVERED and callback.reason.startswith(Row.UNHEARD)
-    if callback.outcome not in ROUTED and not unheard:
+    if callback.outcome not in NEWS and not unheard:
         return None
     alarm = stored_alarm(body(callback.id), callback.received_at, callback.kind)
     if alarm is None:
