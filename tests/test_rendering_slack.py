@@ -377,6 +377,27 @@ def test_cutting_keeps_what_has_room():
     assert beginning(Piece("a&b", slack_text.mrkdwn), 5) == "a"
     assert beginning(Piece("𝄞𝄞", slack_text.mrkdwn), 3) == "𝄞"
     assert beginning(Piece("ab cd"), 3) == "ab"
+    assert beginning(Piece("a_bc", slack_text.mrkdwn), 3) == "a_b"  # though its own beginning has no room
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("cpu_usage a*b a`b", "cpu_usage a*b a|`|b"),
+        ("*b* _i_ ~s~ ```c```", "|*|b|*| |_|i|_| |~|s|~| |```|c|```|"),
+        ("a__b a*_", "a|_||_|b a|*_|"),
+        ("*", "|*|"),
+        (":ok: 12:30:45 :100:", ":|ok: 12:30:45 :|100:"),
+        ("https://x.example @a #b a@ 1.5 a.c .de v.1", "https:|//x.|example @|a #|b a@ 1.5 a.c .de v.1"),
+    ],
+)
+def test_only_signs_that_would_do_something_are_kept_from_it(text, written):
+    assert slack_text.loose(text).replace(JOINER, "|") == written
+
+
+def test_only_what_would_begin_a_quotation_is_kept_from_it():
+    said = slack_text.unquoted("&gt;a\n&gt; *&gt;b\n &gt;c&gt;")
+    assert said.replace(JOINER, "|") == "|&gt;a\n|&gt; *|&gt;b\n &gt;c&gt;"
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,9 @@ def _shortened(piece: Piece, level: int) -> Piece:
 def beginning(piece: Piece, room: int) -> str:
     """Give as much of a piece as has room when it is written: never half of an entity or a surrogate pair."""
     low, high = 0, max(0, min(len(piece.text), room))  # each letter takes one unit or more
+    kept = piece.text[:high].rstrip()
+    if units(piece.write(kept)) <= room:
+        return kept
     while low < high:
         middle = (low + high + 1) // 2
         if units(piece.write(piece.text[:middle].rstrip())) <= room:

@@ -13,12 +13,13 @@ from bridge.rendering.visible import whole
 
 JOINER = "\u2060"
 ENTITY = re.compile(r"<([^\s<>][^<>\n]*)>")  # what a template writes for a link or a mention
-# These two begin with their letters and look behind them afterwards, which Python finds twenty times as fast.
+# These begin with their letters and look behind them afterwards, which Python finds twenty times as fast.
 # Inside a word, as in cpu_usage, signs do nothing.
 FORMAT = re.compile(r"[*_~`](?:(?<![^\W_].)[*_~`]*|[*_~`]*(?![^\W_])|(?<=`)`*)")
 LINKS = re.compile(r"[:@#.](?:(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_]{2}))")  # what Slack would link unasked
+# Some readers see a line begin behind a bold star, too.
+QUOTE = re.compile(r"&gt;(?:(?<=^&gt;)|(?<=[*_~]&gt;))", re.MULTILINE)
 EMOJI = re.compile(r":(?=(?:[\w+'-]*[a-z][\w+'-]*|100|1234):)")
-QUOTE = re.compile(r"^&gt;|(?<=[*_~])&gt;", re.MULTILINE)  # some readers see a line begin behind a bold star, too
 MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>]")
 URL = re.compile(r"(?:https?://|mailto:)[^\s<>|]+")
 WEB = re.compile(r"https?://[^\s<>|]+")
@@ -42,7 +43,7 @@ def mrkdwn(text: str) -> str:
 
 def unquoted(text: str) -> str:
     """Keep values that begin with `>` from quoting their line; a template's own `>` still does."""
-    return QUOTE.sub(f"{JOINER}&gt;", text)
+    return QUOTE.sub(rf"{JOINER}\g<0>", text)
 
 
 def loose(text: str) -> str:
