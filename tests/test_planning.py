@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from bridge.alarm import State
+from bridge.channels import KINDS
 from bridge.message import Step
-from bridge.planning import ChannelPlan, is_no_news, steps_for
+from bridge.planning import ChannelPlan, is_no_news, plan_of, steps_for
 from bridge.routing import Route
 
 POST, UPDATE, THREAD, BROADCAST = Step.POST, Step.UPDATE, Step.THREAD, Step.BROADCAST
@@ -87,6 +88,14 @@ def test_what_is_no_news_is_an_update_in_a_chat_and_always_told_to_machines(stat
 
 def test_the_expiry_of_a_metric_alarm_is_news():
     assert not is_no_news(State.EXPIRED, "metric")
+
+
+def test_a_channels_plan_is_made_of_its_settings_and_of_what_its_kind_can_do():
+    text = {"url": "https://hooks.slack.com/services/T0/B0/x", "on_repeat": ["post"], "fallback": "other"}
+    webhook = plan_of(KINDS["slack_webhook"].settings.model_validate(text))
+    assert webhook == ChannelPlan(can=POSTS, chat=True, on_repeat=(POST,), on_recovered=(POST,), fallback="other")
+    terminal = plan_of(KINDS["terminal"].settings(type="terminal", on_repeat=(), on_recovered=()))
+    assert terminal == ChannelPlan(can=POSTS, chat=False, on_repeat=(), on_recovered=())
 
 
 def test_a_route_says_otherwise_than_its_channel_where_it_says_anything():
