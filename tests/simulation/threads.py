@@ -48,11 +48,12 @@ def _twice(seen: Evidence, answers: list[tuple[Thread | None, Request]]) -> Iter
 
 def links(seen: Evidence) -> Iterator[str]:
     """A message of an alarm that comes again says where the one before stands, and no other says so of itself."""
+    messages = _messages(seen)
     for made in _told_in_slack(seen):
         thread, news = _thread_of(seen, made), seen.news.get((made.mark, made.state))
         if thread is None or news is None:
             continue
-        before = [one for one in _messages(seen)[thread] if one.at < made.at]
+        before = [one for one in messages[thread] if one.at < made.at]
         is_wished = seen.was_replayed(made)  # then it is about the newest message
         came_again = any(one.again and (is_wished or one.rank <= news.rank) for one in seen.life(news))
         if made.before and (not came_again or made.before not in {one.ts for one in before}):
