@@ -160,16 +160,20 @@ class Worker:
         if self._stopping or self._queue.stale or self._probe.is_due or len(self._settling) >= self._limit:
             return None
         if self.condition.hands_over:
-            return self._lanes.take(self._clock.now())
-        monotonic = self._clock.monotonic()
-        if self.condition.pause_seconds() > 0 or self._spacing.wait_seconds(monotonic) > 0:
+            return self._taken()
+        if self.condition.pause_seconds() > 0 or self._spacing.wait_seconds(self._clock.monotonic()) > 0:
             return None
-        if self._storm.seconds_to_look(self._queue) == 0:
-            self._wake.set()
-        elif delivery := self._lanes.take(self._clock.now(), oldest=self.condition.is_broken):
-            self._spacing.take(monotonic)
-            return delivery
+        if self._storm.seconds_to_look(self._queue) > 0:
+            return self._taken(oldest=self.condition.is_broken)
+        self._wake.set()
         return None
+
+    def _taken(self, *, oldest: bool = False) -> Delivery | None:
+        """Take what is due, and count it as one call; how many it was is put right when it ended."""
+        delivery = self._lanes.take(self._clock.now(), oldest=oldest)
+        if delivery is not None:
+            self._spacing.take(self._clock.monotonic())
+        return delivery
 
     async def _carry(self, delivery: Delivery | None) -> None:
         """Attempt one delivery after another, as long as there are any."""
@@ -186,8 +190,9 @@ class Worker:
             looks_behind = self.post.chat or self.condition.hands_over
             result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if looks_behind else ())
         except StoreError:
+            self._spacing.correct(0)
             await self._clock.sleep(STORE_RETRY_SECONDS)
-            self._lanes.hold(delivery, self._clock.now())
+            self._lanes.hold(replace(delivery, due_at=(now := self._clock.now())), now)
             return
         report(result, self._metrics, self._reporter)
         self._storm.note(result)

@@ -9,12 +9,14 @@ them. What is urgent goes before all others when it is tried for the first time.
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from math import inf
 from operator import attrgetter
 
 from bridge.message import Delivery
+
+DRIFT = timedelta(seconds=1)  # of the wall clock between two looks, before it was set back
 
 
 class Lanes:
@@ -28,6 +30,7 @@ class Lanes:
         self._again: list[tuple[int, str]] = []  # the same: ready, and tried before
         self._took_fresh = False
         self._held: list[tuple[datetime, int, str]] = []  # heap of (due, delivery id, key)
+        self._looked_at: datetime | None = None  # what is held, by the wall clock
         self._ids: set[int] = set()
         self._under_way: set[str] = set()  # keys
 
@@ -47,10 +50,11 @@ class Lanes:
                 self._sort(delivery.event.key)
             return
         self._lanes[delivery.event.key] = deque((delivery,))
-        self._put(delivery, now)
+        self._put(delivery, due_again(delivery, now), now)
 
     def take(self, now: datetime, *, oldest: bool = False) -> Delivery | None:
         """Take the next delivery that is due, or the oldest; its alarm is under way until `done` or `hold`."""
+        self._look(now)
         while self._held and self._held[0][0] <= now:
             self._make_ready(self._lanes[heapq.heappop(self._held)[2]][0])
         ready = self._first
@@ -76,7 +80,7 @@ class Lanes:
         lane.popleft()
         self._ids.discard(delivery.id)
         if lane:
-            self._put(lane[0], now)
+            self._put(lane[0], due_again(lane[0], now), now)
         else:
             del self._lanes[delivery.event.key]
 
@@ -106,14 +110,15 @@ class Lanes:
             self._ids.discard(one.id)
 
     def hold(self, delivery: Delivery, now: datetime) -> None:
-        """Put it back as it is now, at the head of its alarm, until it is due."""
+        """Put it back as it is now, at the head of its alarm, until it is due by the clock as it is now."""
         key = delivery.event.key
         self._under_way.discard(key)
         lane = self._lanes[key]
         lane[0] = delivery
         if len(lane) > 1 and lane[1].id < delivery.id:
             self._sort(key)
-        self._put(self._lanes[key][0], now)
+        first = self._lanes[key][0]
+        self._put(first, first.due_at if first is delivery else due_again(first, now), now)
 
     def _sort(self, key: str) -> None:
         """Put an alarm's deliveries in order, but for the one that is under way."""
@@ -137,6 +142,7 @@ class Lanes:
 
     def seconds_to_next(self, now: datetime, spacing: float) -> float:
         """Give in how long one could be taken; `spacing` is the wait of one that is ready. Infinity where none is."""
+        self._look(now)
         due = (self._held[0][0] - now).total_seconds() if self._held else inf
         return min(due, spacing) if self.has_ready else due
 
@@ -150,9 +156,16 @@ class Lanes:
         """How many could be taken now."""
         return len(self._first) + len(self._fresh) + len(self._again)
 
-    def _put(self, delivery: Delivery, now: datetime) -> None:
-        if delivery.due_at > now and delivery.due_at > delivery.event.created_at:  # else the wall clock was set back
-            heapq.heappush(self._held, (delivery.due_at, delivery.id, delivery.event.key))
+    def _look(self, now: datetime) -> None:
+        """Let a wall clock that is set back prolong no wait, by more than the time between two looks."""
+        if self._held and self._looked_at is not None and self._looked_at - now > DRIFT:
+            back = self._looked_at - now
+            self._held = [(due - back, id_, key) for due, id_, key in self._held]
+        self._looked_at = now
+
+    def _put(self, delivery: Delivery, due: datetime, now: datetime) -> None:
+        if due > now:
+            heapq.heappush(self._held, (due, delivery.id, delivery.event.key))
         else:
             self._make_ready(delivery)
 
@@ -161,3 +174,14 @@ class Lanes:
         if not delivery.attempts and self._urgent is not None and self._urgent(delivery):
             ready = self._first
         heapq.heappush(ready, (delivery.id, delivery.event.key))
+
+
+def due_again(delivery: Delivery, now: datetime) -> datetime:
+    """Say when what was read is due: as was stored, and no later than was meant where the wall clock was set back since.
+
+    Pure. What it was not tried for was due when it came. Before it came nobody can have asked to wait.
+    """
+    due, came_at = delivery.due_at, delivery.event.created_at
+    if due <= now or came_at <= now or (delivery.attempts and due <= came_at):
+        return due
+    return now + max(due - came_at, timedelta())

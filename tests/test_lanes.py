@@ -1,5 +1,6 @@
 """The order of one channel's deliveries: an independent model against random sequences."""
 
+from dataclasses import replace
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -209,3 +210,35 @@ def test_what_is_due_at_this_moment_is_ready():
     lanes: Any = Lanes()
     lanes.add(a_delivery(1, due_at=at(5)), at(5))
     assert (lanes.has_ready, lanes.next_due()) == (True, None)
+
+
+def test_a_clock_that_is_set_back_prolongs_no_wait_and_one_that_drifts_a_little_shortens_none():
+    lanes: Any = Lanes()
+    for number in (1, 2):
+        lanes.add(a_delivery(number, key=str(number), due_at=at(60 * number)), START)
+    assert lanes.take(at(30)) is None
+    assert lanes.take(at(29)) is None
+    assert lanes.next_due() == at(60)
+    assert lanes.seconds_to_next(at(29 - 3600), 1.0) == 31
+    assert lanes.take(at(59 - 3600)) is None
+    assert lanes.take(at(60 - 3600)).id == 1
+    assert lanes.next_due() == at(120 - 3600)
+
+
+def test_what_was_held_by_a_clock_that_is_set_back_before_a_restart_waits_no_longer_than_since_it_came():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, created_at=at(3600), due_at=at(3660), attempts=1), START)
+    assert lanes.next_due() == at(60)
+
+
+def test_what_was_held_after_the_clock_was_set_back_waits_as_long_over_a_restart():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, created_at=at(3600), due_at=at(90), attempts=1), START)
+    assert lanes.next_due() == at(90)
+
+
+def test_what_is_held_is_due_by_the_clock_as_it_is_though_it_came_later():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, created_at=at(3600)), START)
+    lanes.hold(replace(lanes.take(START), due_at=at(90)), START)
+    assert lanes.next_due() == at(90)

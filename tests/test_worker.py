@@ -357,6 +357,59 @@ async def test_a_store_that_fails_before_the_call_is_asked_again_a_second_later(
         assert numbers(channel) == [1, 2, 3]
 
 
+@virtual
+async def test_what_could_not_be_begun_takes_nothing_of_the_rate(clock):
+    channel = Scripted(clock)
+    async with Desk(clock, channel, rate=0.1) as desk:
+        desk.memory.add(*ofs(1, 4))
+        await desk.runs(5)
+        desk.memory.fails = True
+        await clock.sleep(30)
+        desk.memory.fails = False
+        await clock.sleep(1.1)
+        assert len(channel.calls) == 4
+
+
+# a wall clock that is set back
+
+
+@virtual
+async def test_a_machine_is_left_alone_as_it_asked_though_the_clock_was_set_back_after_the_alarm_came(clock):
+    channel = Scripted(clock, in_turn(a_verdict(Answer.RETRY, after_seconds=60.0)))
+    async with Desk(clock, channel, **MACHINE) as desk:
+        desk.memory.add(of(1))
+        clock.shift = -timedelta(hours=1)
+        await desk.runs(200)
+        assert channel.times == [0, 60]
+
+
+@virtual
+async def test_a_machine_is_not_left_alone_for_longer_where_the_clock_is_set_back_meanwhile(clock):
+    channel = Scripted(clock, in_turn(a_verdict(Answer.RETRY, after_seconds=60.0)))
+    async with Desk(clock, channel, **MACHINE) as desk:
+        desk.memory.add(of(1))
+        await desk.runs(10)
+        clock.shift = -timedelta(hours=1)
+        await clock.sleep(200)
+        first, second = channel.times
+        assert (first, 60 <= second <= 90) == (0, True)  # what passes until the next look at the clock is not known
+
+
+@virtual
+async def test_a_store_that_fails_is_asked_again_a_second_later_though_the_clock_was_set_back(clock):
+    channel = Scripted(clock)
+    async with Desk(clock, channel) as desk:
+        desk.memory.add(*ofs(1, 2, key="1"))
+        desk.memory.lasts = 2.0
+        await desk.runs(1)
+        desk.memory.fails = True
+        clock.shift = -timedelta(hours=1)
+        await clock.sleep(5)
+        desk.memory.fails = False
+        await clock.sleep(1.1)
+        assert numbers(channel) == [1, 2]
+
+
 # broken channels
 
 
@@ -408,6 +461,18 @@ async def test_a_broken_channel_with_a_fallback_hands_over_all_that_waits_at_onc
         await desk.runs(0.5)
         assert desk.memory.states() == ["moved"] * 21
         assert {result.handed_to for result in desk.memory.results} == {"dba"}
+
+
+@virtual
+async def test_what_is_handed_over_leaves_the_others_of_its_room_no_more_than_before(clock):
+    room = Spacing(0.1)
+    async with Desk(clock, Scripted(clock), state=BROKEN_STATE, fallback="dba", rate=0.1, room=room) as desk:
+        for _ in range(4):
+            room.take(clock.monotonic())
+        desk.memory.add(*ofs(1, 20))
+        await desk.runs(0.5)
+        assert desk.memory.states() == ["moved"] * 20
+        assert room.wait_seconds(clock.monotonic()) == 19.5
 
 
 @virtual
