@@ -67,9 +67,15 @@ class Condition:
         """Whether it is broken, not to be tried yet, and another channel takes its place."""
         return self._fallback is not None and self.is_broken and self.pause_seconds() > 0
 
+    @property
+    def mended_at(self) -> datetime | None:
+        """Give when it last was mended; None, too, where that is yet to come: the wall clock was set back since."""
+        at = self.state.mended_at
+        return None if at is None or at > self._clock.now() else at
+
     def was_broken(self, moment: datetime) -> bool:
         """Say whether what came at a moment had to wait until the channel was mended."""
-        return self.state.mended_at is not None and moment <= self.state.mended_at
+        return (mended_at := self.mended_at) is not None and moment <= mended_at
 
     def pause_seconds(self) -> float:
         """Give how long it still pauses, 0 or less where it does not; a clock that is set back prolongs nothing."""

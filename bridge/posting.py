@@ -134,7 +134,8 @@ class Poster:
         """Have what an alarm's message had no room for told in its thread."""
         delivery = result.delivery
         is_taken = result.state is DeliveryState.SENT and aim.step in {Step.POST, Step.UPDATE}
-        parts = -len(message.plain_rest) if delivery.plain else len(message.rest)
+        is_plain = delivery.plain or bool(message.problem)  # the template may be mended by then, and say all of it
+        parts = -len(message.plain_rest) if is_plain else len(message.rest)
         if is_taken and parts and self.post.threads and delivery.event.episode_id:
             return replace(result, rest=parts)
         return result
@@ -230,7 +231,7 @@ class Poster:
         seconds = 0.0 if budget is None else budget.pause_seconds(self.clock.monotonic())
         if not seconds:
             return None
-        held = ended(delivery, DeliveryState.WAITING, f"too many calls of this kind: {step}", now=now)
+        held = ended(delivery, DeliveryState.WAITING, "another channel was asked to wait meanwhile", now=now)
         return replace(held, due_at=now + timedelta(seconds=max(seconds, SHORTEST_HOLD_SECONDS)))
 
     async def _pause(self, budget: Spacing, seconds: float) -> None:

@@ -72,23 +72,23 @@ class Storm:
         if condition.hands_over:
             self.leave(queue)
             return
-        if self.is_on and not condition.is_broken and self._mended_at != condition.state.mended_at:
+        if self.is_on and not condition.is_broken and self._mended_at != condition.mended_at:
             self._is_new = True  # its digest is to leave out what was over by then
         if condition.pause_seconds() <= 0 and self.seconds_to_look(queue) == 0:
             is_mended = condition.is_broken and not self.post.fallback  # a fallback would hear all of it
-            self._mended_at = self._clock.now() if is_mended else condition.state.mended_at
+            self._mended_at = self._clock.now() if is_mended else condition.mended_at
             await self.look(queue)
 
     async def look(self, queue: Queue) -> None:
         """Merge all that waits; nothing may be under way."""
         before, queue.upto, queue.beyond = queue.upto, 0, False  # what comes meanwhile stays on disk
-        was_stale, queue.stale = queue.stale, True  # and nothing is taken
+        queue.stale = True  # and nothing is taken
         self._look_at = self._clock.monotonic() + LOOK_SECONDS
         try:
             merged = await self._merge()
         except StoreError as error:
             log.warning("what waits cannot be merged", channel=self.post.name, reason=str(error))
-            queue.upto, queue.stale = before, was_stale
+            queue.upto = before  # and stale: a part of it may be merged, and is to be read as it is by now
             queue.news()
             return
         self._is_new, self._has_digests = False, merged.has_digests

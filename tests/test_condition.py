@@ -318,6 +318,13 @@ async def test_what_came_until_a_channel_was_mended_came_while_it_was_broken():
     assert not ops.condition.was_broken(mended_at + timedelta(milliseconds=1))
 
 
+async def test_a_channel_that_was_mended_by_a_clock_that_is_set_back_hides_nothing_of_what_comes_then():
+    ops = Subject(state=ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=START + timedelta(days=1)))
+    assert not ops.condition.was_broken(START)
+    ops.clock.forward(86400)
+    assert ops.condition.was_broken(START)
+
+
 async def test_when_a_channel_was_mended_is_known_after_a_later_pause_as_well():
     ops = Subject(state=ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=START))
     await ops.hear(Answer.RETRY)

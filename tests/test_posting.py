@@ -550,7 +550,7 @@ async def test_what_waits_for_the_disk_while_another_channel_is_asked_to_wait_wa
 
     ops.begin = begin
     result = await ops.attempt()
-    assert (ops.calls, result.state, result.note) == ([], WAITING, "too many calls of this kind: post")
+    assert (ops.calls, result.state, result.note) == ([], WAITING, "another channel was asked to wait meanwhile")
     assert result.due_at == NOW + timedelta(seconds=30)
 
 
@@ -579,6 +579,7 @@ BEFORE_IT = Told(receipt=RECEIPT, event_id=1)
     [
         ({}, {}, 2),
         ({"plain": True}, {}, -1),
+        ({}, {"render": lambda _: replace(FULL, problem="a template")}, -1),
         ({"step": UPDATE}, {}, 2),
         ({"step": THREAD}, {}, 0),
         ({}, {"threads": False}, 0),
@@ -589,6 +590,7 @@ BEFORE_IT = Told(receipt=RECEIPT, event_id=1)
     ids=[
         "a post",
         "plain text",
+        "plain text in place of a template that failed",
         "an update",
         "an answer",
         "without threads",

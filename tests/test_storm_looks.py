@@ -99,7 +99,7 @@ class Subject:
             hands_over=hands_over,
             pause_seconds=lambda: pause,
             is_broken=is_broken,
-            state=SimpleNamespace(mended_at=mended_at),
+            mended_at=mended_at,
         )
         await self.storm.look_where_due(self.queue, condition, is_idle=is_idle)
         return len(self.outbox.asked)
@@ -215,12 +215,21 @@ async def test_while_all_that_waits_is_merged_nothing_is_read_or_taken(clock):
     assert seen == [(0, True, False)]
 
 
-async def test_a_store_that_fails_leaves_the_queue_as_it_was_and_is_asked_again_a_second_later(clock):
+async def test_a_store_that_fails_leaves_a_storm_as_it_was_and_is_asked_again_a_second_later(clock):
     ops = Subject(clock, STORM, StoreUnavailable("disk full"))
     await ops.look()
     assert await ops.look() == ["what waits cannot be merged"]
-    assert (ops.queue.upto, ops.queue.stale, ops.queue.more, ops.storm.is_on) == (50, False, True, True)
+    assert (ops.queue.upto, ops.queue.more, ops.storm.is_on) == (50, True, True)
     assert ops.seconds == 1
+
+
+async def test_what_was_merged_before_the_store_failed_is_not_told_as_it_was(clock):
+    ops = Subject(clock, replace(CALM, is_all=False, superseded=2), StoreUnavailable("disk full"))
+    ops.wait(25)
+    await ops.look()
+    assert len(ops.queue.lanes) == 25
+    await ops.queue.load(idle=True)
+    assert len(ops.queue.lanes) == 0
 
 
 async def test_what_was_merged_is_counted_and_people_are_told_of_dead_letters(clock):
