@@ -34,6 +34,7 @@ class Pardon:
         self._dying: set[int] = set()  # dead letters on their way to the disk: they hold up their alarms
         self._spared: set[int] = set()  # of these: they will wait again, and go on holding them up
         self._behind: dict[str, list[Delivery]] = {}  # by alarm: letters before a younger one that is under way
+        self._left: set[int] = set()  # of those: they are dead letters still
 
     def bury(self, letter: Delivery) -> None:
         """Remember a dead letter, before it is stored."""
@@ -55,7 +56,8 @@ class Pardon:
         for letter in letters:
             if letter.id not in waiting and letter.id not in self._lanes:
                 self._behind.setdefault(letter.event.key, []).append(letter)
-        if given and len(given) == len(letters):
+                self._left.add(letter.id)
+        if given and len(given) == len(letters) and not self._left:
             self._reporter.over(Trouble.DEAD_LETTERS, broke.channel)
 
     def waits_behind(self, younger: Result) -> bool:
@@ -78,6 +80,9 @@ class Pardon:
         if error is None and result.delivery.id not in self._lanes:
             self._lanes.add(as_stored(result), self._clock.now())
             log.warning("a dead letter waits again", channel=result.delivery.channel, delivery=result.delivery.id)
+            self._left.discard(result.delivery.id)
+            if not self._left:
+                self._reporter.over(Trouble.DEAD_LETTERS, result.delivery.channel)
         if younger is not None:
             self._lanes.hold(as_stored(younger), self._clock.now())
         self._wake()

@@ -156,8 +156,9 @@ async def test_those_wait_again_before_a_younger_one_that_has_not_arrived_and_go
     assert not ops.pardon.waits_behind(waits)
     assert [result.delivery.id for result, _ in ops.disk] == [1, 2]
     assert await ops.is_stored() == [("a dead letter waits again", "ops", 1)]
-    assert ops.ready is None
+    assert (ops.ready, ops.over) == (None, [])
     assert await ops.is_stored() == [("a dead letter waits again", "ops", 2)]
+    assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
     for expected in ((1, *AGAIN), (2, *AGAIN), (3, DeliveryState.WAITING, "503")):
         assert ops.ready == expected
         ops.lanes.done(a_delivery(expected[0], key="a"), clock.now())
