@@ -259,6 +259,18 @@ def test_a_digest_that_waits_takes_up_what_comes_and_is_as_new_as_that(shelf):
     assert shelf.rows("SELECT id, created_at FROM events WHERE state = 'digest'") == [(DIGEST, milliseconds(later))]
 
 
+def test_a_digest_that_takes_up_what_comes_waits_no_longer_than_a_new_one_though_the_clock_was_set_back(shelf):
+    due_later, due_sooner = (
+        shelf.delivery(event + 1, shelf.event(event, 0, State.DIGEST), due_at=due_at, columns={"digest": answered})
+        for event, due_at, answered in ((DIGEST, SOON + timedelta(hours=1), None), (DIGEST + FAR, START, 700))
+    )
+    for number in (1, 2):
+        waits(shelf, number)
+    look(shelf, digested={TOLD_BY_NOTHING: (FAR + 2,), 700: (2 * FAR + 2,)}, is_storm=True)
+    due = dict(shelf.rows(f"SELECT id, due_at FROM deliveries WHERE id IN ({due_later.id}, {due_sooner.id})"))
+    assert due == {due_later.id: milliseconds(SOON), due_sooner.id: milliseconds(START)}
+
+
 def test_a_digest_that_waits_is_a_storm_though_nothing_came(shelf):
     digest_waits(shelf)
     assert look(shelf)[0].is_storm

@@ -70,6 +70,11 @@ answer = (  # it answers another digest
 renew = (  # it tells of something new
     update(events).where(events.c.id == bindparam("id_")).values(created_at=bindparam("now"))
 )
+sooner = (  # a digest that waits goes no later than one that begins now
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("id_"), deliveries.c.due_at > bindparam("due_"))
+    .values(due_at=bindparam("due_"))
+)
 dissolve = (  # what it would tell of waits again
     update(deliveries)
     .where(deliveries.c.digest == bindparam("digest_"), DIGESTED)

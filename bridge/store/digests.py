@@ -125,6 +125,7 @@ def _digest(connection: Connection, merging: Merging, ids: Ids, answered: int, w
     """Give the event and the delivery of the digest that waits, else of a new one."""
     if waits is not None:
         connection.execute(statements.renew, {"id_": waits.event_id, "now": milliseconds(merging.now)})
+        connection.execute(statements.sooner, {"id_": waits.id, "due_": milliseconds(merging.due_at)})
         return waits.event_id, waits.id
     event = _event(ids.next(), merging.now)
     delivery = Delivery(
