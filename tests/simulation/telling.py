@@ -85,6 +85,15 @@ def order(seen: Evidence) -> Iterator[str]:
         if before is None or news.rank >= before.rank:
             if request.fared == TAKEN or request.delivery not in seen.dead:  # else the bridge knows of nobody who heard
                 latest[request.channel, news.key] = news
-        elif news.state != "escalated" or before.state != "repeat" or request.channel in news.steps:
-            # An escalation that comes in another one's place is late, and never skipped for a repeat.
+        elif request.channel in news.steps or not _may_be_late(seen, news, before):
             yield f"order: {request.channel} heard {named(news)} after {before.state} {before.mark}"
+
+
+def _may_be_late(seen: Evidence, news: News, before: News) -> bool:
+    """Whether what comes in another one's place may come after something newer.
+
+    An escalation is never skipped for a repeat. And a broken channel hands over all that waits of an episode at once:
+    where an older episode was heard of in the midst of a newer one's life, that one's end overtakes it.
+    """
+    is_within = before.episode is not news.episode and any(one.rank < news.rank for one in seen.life(before))
+    return is_within or (news.state == "escalated" and before.state == "repeat")

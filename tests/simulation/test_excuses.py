@@ -188,6 +188,22 @@ def test_an_escalation_alone_may_come_late_and_only_in_another_ones_place(state,
     assert len(list(order(seen))) == wrong
 
 
+@pytest.mark.parametrize(
+    ("first", "channel", "wrong"),
+    [
+        (10, "hook", 0),  # the newer episode began before
+        (25, "hook", 1),  # it began after the end that comes late
+        (10, "ops", 1),  # by a call of its own
+    ],
+)
+def test_an_end_is_overtaken_by_that_of_a_newer_episode_around_it_in_another_ones_place_alone(first, channel, wrong):
+    newer, older = an_episode(), an_episode()
+    told = [news(first, "triggered", "1000", newer, ops=("post",)), news(20, "recovered", "1001", older, ops=("post",))]
+    told.append(news(30, "recovered", "1002", newer, ops=("post",)))
+    made = [request(channel, "recovered", mark, TAKEN) for mark in ("1002", "1001")]
+    assert len(list(order(seen_with(*made, news=told)))) == wrong
+
+
 @pytest.mark.parametrize(("fared", "state", "wrong"), [(SLOW, "dead", 0), (SLOW, "sent", 1), (TAKEN, "dead", 1)])
 def test_what_a_dead_letter_told_without_an_answer_may_be_told_again_in_order(fared, state, wrong):
     episode = an_episode()
@@ -215,6 +231,25 @@ def test_a_repeat_is_held_back_for_one_that_came_in_another_ones_place(at, fared
     rows = [("hook", "sent", "")] if called else []
     seen = seen_with(request("hook", "repeat", "1000", fared), news=[now, before], deliveries=rows)
     assert is_excused(seen, now, "hook") is excused
+
+
+@pytest.mark.parametrize(
+    ("fate", "at", "excused"),
+    [
+        ("moved", 400_000, True),
+        ("sent", 400_000, False),  # it has the alarm itself
+        ("moved", 800_000, False),  # the interval is over
+    ],
+)
+def test_a_repeat_is_held_back_for_one_that_was_told_to_who_has_the_alarm_in_its_place(fate, at, excused):
+    route = RoutePlan(name="r", policies=("p0",), channels=("ops", "hook"), repeat_interval=600)
+    episode = an_episode()
+    trigger = news(5, "triggered", "999", episode, ops=("post",), hook=("post",))
+    before = news(10, "repeat", "1000", episode, at=100_000, hook=("post",))
+    now = replace(news(20, "repeat", "1001", episode, at=at, ops=("post",)), plan=replace(PLAN, routes=(route,)))
+    made = [request("ops", "triggered", "999", BROKEN), request("hook", "repeat", "1000", TAKEN)]
+    seen = seen_with(*made, news=[trigger, before, now], deliveries=[("ops", fate, "")])
+    assert is_excused(seen, now, "ops") is excused
 
 
 @pytest.mark.parametrize(("delivery", "elsewhere"), [("100", True), ("101", False)])
