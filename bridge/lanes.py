@@ -177,7 +177,7 @@ class Lanes:
 
 
 def due_again(delivery: Delivery, now: datetime) -> datetime:
-    """Say when what was read is due: as was stored, and no later than was meant where the wall clock was set back since.
+    """Say when what was read is due: as stored, but no later than was meant where the wall clock was set back since.
 
     Pure. What it was not tried for was due when it came. Before it came nobody can have asked to wait.
     """

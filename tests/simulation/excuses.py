@@ -62,7 +62,7 @@ def _was_repeated(seen: Evidence, news: News, channel: str) -> bool:
     since = news.at - route.repeat_interval * 1000
     before = [one for one in seen.life(news) if one.state == "repeat" and since < one.at and one.rank < news.rank]
     others = [one for one in before if channel not in one.steps]
-    places = seen.places(channel)[1:] if _gave_up_its_trigger(seen, news, channel) else []  # what they heard counts, too
+    places = seen.places(channel)[1:] if _gave_up_its_trigger(seen, news, channel) else []
     return any(_was_heard(seen, one, channel) for one in others) or any(
         _was_heard(seen, one, place) for one in before for place in places
     )
