@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge.alarm import Alarm, State
 from bridge.matching import Condition, compile_condition, reader
@@ -33,8 +33,15 @@ def _link(value: object) -> object:
     return value
 
 
+def _title(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must have a title, which its button shows")
+    return text
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Link = Annotated[str, BeforeValidator(_link)]
+LinkTitle = Annotated[str, AfterValidator(_title)]
 
 
 class RouteSettings(Record):
@@ -50,7 +57,7 @@ class RouteSettings(Record):
     mention: Mentions = Field(default_factory=dict)
     on_repeat: RepeatSteps | None = None  # unless given: the channel's
     on_recovered: RecoveredSteps | None = None
-    links: Mapping[str, Link] = Field(default_factory=dict)  # title → URL
+    links: Mapping[LinkTitle, Link] = Field(default_factory=dict)  # title → URL
     vars: Mapping[str, Any] = Field(default_factory=dict)  # `route.vars.KEY` in templates
     routes: tuple["RouteSettings", ...] = ()
 

@@ -191,6 +191,17 @@ def test_tojson_writes_json_that_takes_its_form_where_it_lands(tmp_path):
     }
 
 
+@pytest.mark.parametrize("way", ["{{ alarm.dimensions }}", "{{ alarm.dimensions ~ '' }}"])
+def test_a_mapping_printed_into_a_json_string_is_json_in_a_text(way, tmp_path):
+    telling = with_alarm(telling_of(kind="webhook"), dimensions={"k": 'a"<x>', "n": {"m": [1, None]}})
+
+    message = rendered(tmp_path, f'{{"all": "{way}"}}', telling)
+
+    assert message.problem == ""
+    assert message.payload is not None
+    assert json.loads(message.payload["all"]) == {"k": 'a"<x>', "n": {"m": [1, None]}}
+
+
 def test_a_value_without_quotes_becomes_a_json_string_and_punctuation_stays(tmp_path):
     telling = with_alarm(telling_of(kind="webhook"), value='1"0')
     text = """{"value": {{ alarm.value }}, "count": {{ alarm.repeat_count }}, "again": {{ alarm.again }},

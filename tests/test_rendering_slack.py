@@ -476,3 +476,12 @@ def test_the_instance_is_named_however_long_its_name_and_the_subject_are(state):
     payload = builtin().render(telling, strict=True).payload
     assert payload is not None
     assert any("ins-1" in text for text in texts_in(blocks_of(payload)))
+
+
+def test_a_level_that_is_gone_leaves_no_arrow_without_an_end():
+    telling = telling_of(kind="slack", event={"again": True, "severity": "", "previous_severity": "serious"})
+
+    said = texts_in(payload_of(telling))
+
+    assert any("Triggered again" in text for text in said)
+    assert [text for text in said if "→" in text] == []

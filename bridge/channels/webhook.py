@@ -63,6 +63,8 @@ def _upper(value: object) -> object:
 
 
 def _listed(value: object) -> object:
+    if isinstance(value, list | tuple) and not value:
+        raise ValueError("must not be an empty list, which signs nothing; leave the key out where nothing is signed")
     return value if isinstance(value, list | tuple) else (value,)
 
 

@@ -43,6 +43,9 @@ def _filled(node: Scalar, environ: Mapping[str, str], wrong: Callable[[str], Non
         if name is None:
             wrong("holds ${ without a name in braces behind it; write $${ for the text itself")
             return ""
+        if "${" in (default or ""):
+            wrong("holds a ${…} inside another one's default, which is not filled: name one variable alone")
+            return ""
         names.append(name)
         value = environ.get(name)
         if value is None and default is None:

@@ -17,7 +17,7 @@ from bridge.web.settings import Address
 SLACK_MENTION = re.compile(r"<(!here|!channel|!everyone|@[UW]\w+|!subteam\^S\w+)(\|[^<>]*)?>")
 NO_MENTION = "mentions nobody in Slack, which takes <!here>, <!channel>, <!everyone>, <@U…> and <!subteam^S…>"
 GROUPS = ("here", "channel", "everyone")
-SLACK_HOSTS = ("slack.com", "slack-gov.com")
+SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 SAYS_NO_IN_200 = {  # host → platform, and the key of its answers that is 0 where a message was taken
     "qyapi.weixin.qq.com": ("WeCom", "errcode"),
     "oapi.dingtalk.com": ("DingTalk", "errcode"),
@@ -139,9 +139,8 @@ def _check_host(source: Source, name: str) -> None:
     except ValueError:
         return
     path = ("channels", name, "url")
-    is_slack = any(host == each or host.endswith(f".{each}") for each in SLACK_HOSTS)
     is_loopback = Address(host=host, port=0).is_loopback  # somebody tries things out
-    if kind.text == "slack_webhook" and host and not is_slack and not is_loopback:
+    if kind.text == "slack_webhook" and host and host not in SLACK_HOSTS and not is_loopback:
         source.warn(path, "is not on hooks.slack.com: only Slack's answers are understood")
     if kind.text == "webhook" and host in SAYS_NO_IN_200 and source.get("channels", name, "success") is None:
         platform, key = SAYS_NO_IN_200[host]

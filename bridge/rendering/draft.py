@@ -175,19 +175,22 @@ class Draft:
         if isinstance(value, timedelta):
             return duration_words(value, self.language)
         if isinstance(value, Mapping | list | tuple):
-            return self.json_of(value)
+            return self.json_of(value, tokens=False)
         return number_text(value) or str(_printable(value))
 
-    def json_of(self, value: Any, depth: int = 0) -> str:  # noqa: PLR0911 - a line a type
-        """Write JSON. In a JSON template the strings are tokens, which take their form where they land."""
+    def json_of(self, value: Any, depth: int = 0, *, tokens: bool) -> str:  # noqa: PLR0911 - a line a type
+        """Write JSON. As part of a JSON template its strings are `tokens`, which take their form where they land."""
         self.spend(1)
         if depth > MAX_NESTING:
             raise RunawayError(f"nests lists deeper than {MAX_NESTING}")
         if isinstance(value, Mapping):
-            pairs = (f"{self._json_string(str(key))}: {self.json_of(item, depth + 1)}" for key, item in value.items())
+            pairs = (
+                f"{self._json_string(str(key), tokens)}: {self.json_of(item, depth + 1, tokens=tokens)}"
+                for key, item in value.items()
+            )
             return "{" + ", ".join(pairs) + "}"
         if isinstance(value, list | tuple):
-            return "[" + ", ".join(self.json_of(item, depth + 1) for item in value) + "]"
+            return "[" + ", ".join(self.json_of(item, depth + 1, tokens=tokens) for item in value) + "]"
         if value is None or isinstance(value, Undefined):
             return "null"
         if isinstance(value, datetime):
@@ -196,10 +199,10 @@ class Draft:
             return str(int(value.total_seconds()))
         if isinstance(value, bool | int | float) and -(2**63) <= value < 2**64:
             return number_text(value) or "null"
-        return self._json_string(value if isinstance(value, Markup) else self.text_of(value))
+        return self._json_string(value if tokens and isinstance(value, Markup) else self.text_of(value), tokens)
 
-    def _json_string(self, text: str) -> str:
-        if self.is_json:
+    def _json_string(self, text: str, tokens: bool) -> str:  # noqa: FBT001 - as `json_of` was asked
+        if tokens:
             return f'"{self.printed(text)}"'
         self.spend_text(len(text))
         return '"' + "".join(JSON_ESCAPES.get(letter) or letter for letter in str(text)) + '"'

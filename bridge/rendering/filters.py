@@ -178,5 +178,5 @@ def total(numbers: Any, attribute: str | int | None = None, start: float = 0) ->
 def tojson(thing: Any, indent: int | None = None) -> str:  # noqa: ARG001 - jinja's; the output is compact or not at all
     """Write JSON; inside a JSON template it is part of it."""
     draft = DRAFT.get()
-    text = draft.json_of(thing)
+    text = draft.json_of(thing, tokens=draft.is_json)
     return template_text(text) if draft.is_json else text
