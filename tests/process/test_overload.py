@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from bridge.store import WAIT_SECONDS
 from tests.fakes.endpoint import serve_endpoint
 from tests.process.running import until
 from tests.process.telling import callback, instance, told
@@ -71,7 +72,7 @@ async def test_callbacks_before_a_stalled_store_are_answered_with_503_in_time_an
 
         with stalled(store):
             flood = await asyncio.gather(*(post(bridge, number) for number in range(1, FLOOD + 1)))
-        assert min(flood) < ANSWER_SECONDS / 2  # some need not wait to be refused
+        assert min(flood) < WAIT_SECONDS  # some need not wait to be refused
         assert reasons(bridge) == {LATE, CROWDED}
         await takes_again(bridge)
 
