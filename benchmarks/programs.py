@@ -69,9 +69,16 @@ class Serving:
     request: Callable[[str], bytes]
 
     def memory_bytes(self) -> int:
-        """Give the resident memory (Linux, proc(5))."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Give the memory of all its processes, what they share counted once (`Pss` of Linux, proc(5))."""
+        rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in family(self.pid)]
+        return sum(1024 * int(text.partition("\nPss:")[2].split()[0]) for text in rollups)
+
+
+def family(pid: int) -> list[int]:
+    """Give a process and all that it started, and they."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [pid, *(one for child in children for one in family(child))]
 
 
 def programs() -> dict[str, Program]:

@@ -32,8 +32,10 @@ The path of an alarm:
 The upper half never waits for a chat; the lower half never sees Tencent. `crew` has one worker
 (`delivery`) for each channel, which is given a `post` (its channel, open) and an `outbox` (the store, as
 it sees that). `probing` asks a broken channel whether it is mended, and `pardon` lets dead letters wait
-again that were its fault. `app` wires the parts; those that depend on the config are in `parts`, and
-`reloading` renews them. `troubles` are the bridge's own alarms, which enter above as every other.
+again that were its fault. What is outermost at both ends, down to `sources` and from the
+envelope of `webhook` channels on, is done by a process of its own, the `edge`. `app` wires the parts;
+those that depend on the config are in `parts`, and `reloading` renews them. `troubles` are the bridge's
+own alarms, which enter above as every other.
 `housekeeping` does what is due by the clock, `attending` what commands asked for. `lookout`, `watch` and
 `heartbeat` look whether all of it works. `serving` is the process around it; `cli` takes the commands, one
 file each in `commands`, of which `check`, `sending` and `story` do the work of `check`, `send` and

@@ -145,3 +145,4 @@ class Callback:
     body: bytes
     received_at: datetime
     reading: Reading
+    origin: int = 0  # by which the edge knows what it said; 0: it was read in this process

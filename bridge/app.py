@@ -18,12 +18,16 @@ from typing import Any, TextIO
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from bridge import logs
 from bridge.attending import attend
 from bridge.channels import Tools, tools_of
-from bridge.clock import Clock
+from bridge.clock import Clock, SystemClock
 from bridge.config import Config
 from bridge.crew import Crew
 from bridge.delivery import Worker
+from bridge.edge.birth import Born
+from bridge.edge.hello import Hello
+from bridge.edge.keeper import Keeper
 from bridge.heartbeat import Heartbeat, wrong
 from bridge.housekeeping import keep_house
 from bridge.lookout import look_out
@@ -38,7 +42,9 @@ from bridge.watch import Watch
 from bridge.web.callback import CallbackListener
 from bridge.web.console import console
 from bridge.web.credentials import Credentials
-from bridge.web.listening import listen
+from bridge.web.listening import bound, listen
+from bridge.web.reception import Reception
+from bridge.web.settings import Address
 
 FINISH_SECONDS = 8.0  # for what is under way when the bridge is told to stop; 10 s in all
 
@@ -81,8 +87,12 @@ async def bridge(
     clock: Clock,
     random: Random,
     open_store: Callable[[Path, Clock, Random], Store] = open_store,
+    edge: Born | None = None,
 ) -> AsyncIterator[Running]:
-    """Build and start all parts, give the running bridge, and stop them in order."""
+    """Build and start all parts, give the running bridge, and stop them in order.
+
+    `edge`: does the HTTP with Tencent and with webhooks, in a process of its own.
+    """
     async with AsyncExitStack() as stack:
         store = open_store(config.store, clock, random)
         stack.callback(store.close)
@@ -91,22 +101,12 @@ async def bridge(
         outbox = StoreOutbox(writer, reading)
         troubles = Troubles(writer.record, clock, opened(store.own_alarms(), clock.now()))
         tools = tools_of(environ, out, clock.now)
-        parts = parts_of(config, outbox, clock=clock, random=random, tools=tools, troubles=troubles)
+        keeper = _keeper(stack, lambda: parts, lambda: reception, environ, edge) if edge else None
+        parts = parts_of(config, outbox, clock=clock, random=random, tools=tools, troubles=troubles, keeper=keeper)
+        reception = Reception(writer.put, lambda: writer.trouble, clock=clock, metrics=parts.metrics)
         writer.on_work = parts.crew.hand_out
         warn_of_removed(store, config)
-        tasks = {"writer": _run(stack, writer.run()), "channels": _run(stack, parts.crew.run())}
-        house = keep_house(writer, lambda: parts.intake, lambda: parts.config.retention, clock)
-        tasks["housekeeping"] = _run(stack, house)
-        tasks["requests"] = _run(stack, attend(writer, lambda: parts.intake, clock))
-        tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, parts.crew.workers, troubles, clock))
-        tasks["troubles"] = _run(stack, troubles.run())
-        parts.heartbeat = Heartbeat(
-            lambda: parts.config.heartbeat, lambda: wrong(writer, parts.crew.workers, clock), tools, clock
-        )
-        tasks["heartbeat"] = _run(stack, parts.heartbeat.run())
-        parts.callbacks = CallbackListener(
-            config.server, record=writer.record, trouble=lambda: writer.trouble, clock=clock, metrics=parts.metrics
-        )
+        tasks = _start(stack, parts, writer, outbox, troubles)
         watch = Watch(
             store=store,
             reading=reading,
@@ -115,16 +115,60 @@ async def bridge(
             clock=clock,
             metrics=parts.metrics,
             troubles=lambda: troubles.lasting,
+            edge=lambda: keeper.trouble or "ok" if keeper else "off",
         )
         doors = AsyncExitStack()
         stack.push_async_callback(_stop, doors, parts.crew)
         listening = {"console": await _listen_console(doors, parts, watch)}
-        listening["callbacks"] = await listen(doors, parts.callbacks, config.server.listen)
+        listening["callbacks"] = await _listen_callbacks(doors, parts, reception)
         yield Running(tasks, listening, parts, outbox)
 
 
+def _start(
+    stack: AsyncExitStack, parts: Parts, writer: Writer, outbox: StoreOutbox, troubles: Troubles
+) -> dict[str, asyncio.Task[None]]:
+    """Start what runs as long as the bridge does."""
+    clock, workers = parts.clock, parts.crew.workers
+    parts.heartbeat = Heartbeat(lambda: parts.config.heartbeat, lambda: _wrong(writer, parts), parts.tools, clock)
+    tasks = {"writer": _run(stack, writer.run()), "channels": _run(stack, parts.crew.run())}
+    house = keep_house(writer, lambda: parts.intake, lambda: parts.config.retention, clock)
+    tasks["housekeeping"] = _run(stack, house)
+    tasks["requests"] = _run(stack, attend(writer, lambda: parts.intake, clock))
+    tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, workers, troubles, clock))
+    tasks["troubles"] = _run(stack, troubles.run())
+    tasks["heartbeat"] = _run(stack, parts.heartbeat.run())
+    if parts.keeper is not None:
+        tasks["edge"] = _run(stack, parts.keeper.run())
+    return tasks
+
+
+def _keeper(
+    stack: AsyncExitStack,
+    parts: Callable[[], Parts],
+    reception: Callable[[], Reception],
+    environ: Mapping[str, str],
+    first: Born,
+) -> Keeper:
+    """Give what keeps the edge, which ends after all that has work for it."""
+
+    def hello() -> Hello:
+        config = parts().config
+        return Hello(server=config.server, level=logs.level(), secrets=config.secrets)
+
+    keeper = Keeper(hello, reception, environ=environ, clock=SystemClock(), first=first)
+    stack.push_async_callback(keeper.end)
+    return keeper
+
+
 def parts_of(
-    config: Config, outbox: StoreOutbox, *, clock: Clock, random: Random, tools: Tools, troubles: Troubles
+    config: Config,
+    outbox: StoreOutbox,
+    *,
+    clock: Clock,
+    random: Random,
+    tools: Tools,
+    troubles: Troubles,
+    keeper: Keeper | None = None,
 ) -> Parts:
     """Make the parts that depend on the config, with a worker for each channel that goes on with its pause."""
     metrics = Metrics(channels=config.channels)
@@ -141,6 +185,7 @@ def parts_of(
         troubles=troubles,
         clock=clock,
         visitors=Credentials(config.console.auth),
+        keeper=keeper,
     )
     parts.apply(prepare(config, outbox.store))
     return parts
@@ -168,6 +213,26 @@ async def _listen_console(stack: AsyncExitStack, parts: Parts, watch: Watch) -> 
         return "off"
     app = console(parts.visitors, health=watch.health, metrics=watch.metrics_text)
     return await listen(stack, app, parts.config.console.listen)
+
+
+async def _listen_callbacks(stack: AsyncExitStack, parts: Parts, reception: Reception) -> str:
+    """Listen here, or have the edge do it."""
+    settings, keeper = parts.config.server, parts.keeper
+    if keeper is None:
+        parts.callbacks = CallbackListener(settings, reception, parts.clock)
+        return await listen(stack, parts.callbacks, settings.listen)
+    doors = await bound(settings.listen)
+    where = Address(host=settings.listen.host, port=doors[0].getsockname()[1])
+    stack.push_async_callback(keeper.stop)
+    await keeper.open(doors)
+    return str(where)
+
+
+async def _wrong(writer: Writer, parts: Parts) -> str:
+    """Say why the bridge does not do its work; empty where it does."""
+    if parts.keeper is not None and parts.keeper.trouble:
+        return f"the edge does not take callbacks: {parts.keeper.trouble}"
+    return await wrong(writer, parts.crew.workers, parts.clock)
 
 
 def warn_of_removed(store: Store, config: Config) -> None:

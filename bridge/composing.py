@@ -11,16 +11,15 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bridge import sources
-from bridge.alarm import BRIDGE, Alarm, State, Status
+from bridge.alarm import Alarm, State, Status
 from bridge.channels import KINDS
 from bridge.digesting import is_urgent
 from bridge.episode import Event
 from bridge.message import Delivery, Digest, Message, Step
 from bridge.rendering import ChannelView, Renderer, RouteView, Summary, Telling
+from bridge.rereading import alarm_of
 from bridge.routing import Route, Routes
 from bridge.settings import ChannelSettings, Mentions
-from bridge.sources import own
 
 ROUTE_VIEWS = 1024  # kept, of routes and states
 CALM = (State.TRIGGERED, "", "")  # what is urgent then is so by its route
@@ -148,23 +147,6 @@ def route_view(route: Route | None, mention: Mentions, state: State) -> RouteVie
     if route is None:
         return RouteView(mention=texts)
     return RouteView(name=route.name, template=route.template, links=route.links, vars=route.vars, mention=texts)
-
-
-def alarm_of(body: bytes, event: Event, language: str) -> Alarm:
-    """Read the callback again; one that is no alarm says only what is wrong with it, in the channel's language."""
-    if event.kind == BRIDGE and (said := own.read(body, event.received_at)) is not None:
-        return said
-    reading = sources.read(body, event.received_at)
-    if reading.alarm is not None:
-        return reading.alarm
-    return Alarm(
-        status=Status.STATELESS,
-        received_at=event.received_at,
-        occurred_at=event.occurred_at,
-        session_id=reading.session_id,
-        kind="",
-        details={"problem": reading.problem_zh if language == "zh" else reading.problem},
-    )
 
 
 def no_alarm(event: Event) -> Alarm:

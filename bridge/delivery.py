@@ -21,7 +21,7 @@ from bridge.message import Delivery, DeliveryState
 from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
 from bridge.pardon import Pardon
-from bridge.post import Outbox, Post
+from bridge.post import NotBegun, Outbox, Post
 from bridge.posting import Poster
 from bridge.probing import Probe
 from bridge.pulse import Pulse
@@ -61,11 +61,9 @@ class Worker:
         self._lanes = self._queue.lanes
         self._window = Window(1, 1) if post.one_by_one else Window()
         self._spacing = post.room if post.room and post.rate else Spacing(post.rate)
-        self._wake = asyncio.Event()
+        self._wake, self._stopping, self._pulse = asyncio.Event(), False, Pulse(clock)
         self._tasks: set[asyncio.Task[None]] = set()  # requests under way
         self._settling = Settling(outbox.finish)  # answered, and not yet on disk
-        self._stopping = False
-        self._pulse = Pulse(clock)
         self.condition = Condition(
             restored(post.name, post.mark, state),
             keep=outbox.keep,
@@ -123,6 +121,7 @@ class Worker:
     def end(self) -> None:
         """Begin nothing more; `run` is over then."""
         self._stopping = True
+        self.post.take_back()
         self._wake.set()
 
     async def stop(self, seconds: float | None) -> None:
@@ -157,7 +156,7 @@ class Worker:
 
     def _next(self) -> Delivery | None:
         """Take the next delivery that may be attempted now."""
-        if self._stopping or self._queue.stale or self._probe.is_due or len(self._settling) >= self._limit:
+        if self._stopping or self._queue.stale or self._probe.is_due or len(self._settling) >= self._most:
             return None
         if self.condition.hands_over:
             return self._taken()
@@ -182,16 +181,16 @@ class Worker:
             await self._attempt(delivery)
             if self._queue.wants_more:
                 self._wake.set()
-            delivery = self._next() if len(self._tasks) <= self._limit else None
+            delivery = self._next() if len(self._tasks) <= self._most else None
 
     async def _attempt(self, delivery: Delivery) -> None:
         """Make one attempt and have its result stored; its alarm is under way until that is done."""
         try:
             looks_behind = self.post.chat or self.condition.hands_over
             result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if looks_behind else ())
-        except StoreError:
+        except (StoreError, NotBegun) as error:
             self._spacing.correct(0)
-            await self._clock.sleep(STORE_RETRY_SECONDS)
+            await self._clock.sleep(STORE_RETRY_SECONDS if isinstance(error, StoreError) else 0)
             self._lanes.hold(replace(delivery, due_at=(now := self._clock.now())), now)
             return
         report(result, self._metrics, self._reporter)
@@ -233,8 +232,13 @@ class Worker:
         return 1 if self.condition.is_broken and not self.condition.hands_over else self._window.limit
 
     @property
+    def _most(self) -> int:
+        """How many may be in hand: where the edge counts those under way, as many again wait there for their turn."""
+        return self._limit if self.condition.is_broken or not self.post.counts_there else 2 * self._limit
+
+    @property
     def _is_full(self) -> bool:
-        return len(self._tasks) >= self._limit or len(self._settling) >= self._limit
+        return len(self._tasks) >= self._most or len(self._settling) >= self._most
 
     async def _wait(self) -> None:
         """Wait for new work, the end of an attempt, or a time that somebody waits for."""

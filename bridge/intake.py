@@ -209,7 +209,8 @@ def _deliveries(event: Event, audience: Audience, ids: Ids, callback: Callback |
             route=route,
             due_at=event.created_at,
             body=callback.body if callback else None,
-            alarm=callback.reading.alarm if callback else None,
+            alarm=callback.reading.alarm if callback and not callback.origin else None,
+            origin=callback.origin if callback else 0,
         )
         for channel, step, route in audience.calls
     )

@@ -56,6 +56,7 @@ class Delivery:
     replayed_at: datetime | None = None  # when a person put it back into its queue
     body: bytes | None = None  # the callback's own; None: on disk
     alarm: Alarm | None = None  # what it says, where that is known without reading it again
+    origin: int = 0  # by which the edge knows what it says
     together: bool = False  # the recovery of an alarm whose trigger waited as long: one message tells both
     brief: bool = False  # it answers its own alarm's message, which says the rest
     before: str = ""  # the address of the message before, of an alarm that comes again

@@ -11,19 +11,22 @@ from functools import partial
 
 from bridge.addressees import Addressees
 from bridge.alarm import State
-from bridge.channels import KINDS, Tools, mark_of, name_of
+from bridge.channels import KINDS, Channel, Tools, mark_of, name_of
+from bridge.channels.webhook import WebhookSettings
 from bridge.clock import Clock
 from bridge.composing import ByRoute, channel_view, composer
 from bridge.config import Config
 from bridge.crew import Crew
+from bridge.edge.keeper import Keeper
+from bridge.edge.webhook import EdgeWebhook
 from bridge.heartbeat import Heartbeat
 from bridge.intake import Intake
 from bridge.message import Step
 from bridge.metrics import Metrics
 from bridge.pace import Budgets, Spacing, seconds_left, slowest
 from bridge.planning import plan_of
-from bridge.post import Post
-from bridge.rendering import Renderer
+from bridge.post import Post, Tell
+from bridge.rendering import ChannelView, Renderer
 from bridge.settings import ChannelSettings
 from bridge.store import ChannelState, Pause, Store
 from bridge.trouble import Reporter, Trouble
@@ -68,7 +71,8 @@ class Parts:
     troubles: Troubles
     clock: Clock
     visitors: Credentials  # of the console
-    callbacks: CallbackListener | None = None  # None: not yet
+    callbacks: CallbackListener | None = None  # None: not yet, or in the edge
+    keeper: Keeper | None = None  # of the edge; None: all is done in this process
     heartbeat: Heartbeat | None = None
     budgets: Budgets = field(default_factory=Budgets)
     failing: defaultdict[str, set[State]] = field(default_factory=lambda: defaultdict(set))  # templates, by channel
@@ -92,6 +96,8 @@ class Parts:
             self.callbacks.renew(config.server)
         if self.heartbeat is not None and beats_otherwise:
             self.heartbeat.renew()
+        if self.keeper is not None:
+            self.keeper.renew()
 
     def _posts(self, prepared: Prepared) -> dict[str, Post]:
         """Say what the workers must know of their channels; one whose settings did not change stays open as it is."""
@@ -100,8 +106,9 @@ class Parts:
         for name, settings in config.channels.items():
             room = self._budget(room_of(name, settings), rates[room_of(name, settings)], prepared)
             kind, mark = KINDS[settings.type], prepared.marks[name]
+            view = channel_view(name, settings, config.language, config.timezone)
             render = composer(
-                channel_view(name, settings, config.language, config.timezone),
+                view,
                 settings.mention,
                 routes=config.routes,
                 renderer=prepared.renderer,
@@ -112,11 +119,14 @@ class Parts:
             urgency = ByRoute(config.routes, settings.mention)
             before = self.crew.posts.get(name)
             if before is not None and before.mark == mark:
-                posts[name] = replace(before, render=render, urgency=urgency)
+                tell = self._tell(before.channel, view, prepared)
+                posts[name] = replace(before, render=render, urgency=urgency, tell=tell)
                 continue
+            channel = self._open(settings)
             posts[name] = Post(
                 name=name,
-                channel=kind.open(settings, self.tools),
+                channel=channel,
+                tell=self._tell(channel, view, prepared),
                 render=render,
                 chat=kind.chat,
                 one_by_one=kind.one_by_one,
@@ -139,6 +149,26 @@ class Parts:
         pause = prepared.pauses.get(name)
         left = seconds_left(pause.until, pause.begun_at, self.clock.now()) if pause else 0.0
         return self.budgets.of(name, rate, paused_until=self.clock.monotonic() + left)
+
+    def _open(self, settings: ChannelSettings) -> Channel:
+        """Open a channel; a webhook's calls are the edge's, where there is one."""
+        channel = KINDS[settings.type].open(settings, self.tools)
+        if self.keeper is None or not isinstance(settings, WebhookSettings):
+            return channel
+        return EdgeWebhook(channel, settings, self.keeper)
+
+    def _tell(self, channel: Channel, view: ChannelView, prepared: Prepared) -> Tell | None:
+        """Give what makes a channel's messages and posts them in the edge; None where a template of the user's does."""
+        routes = prepared.config.routes
+        sets = {*filter(None, (view.template, *view.sets, *(route.template for route in routes.all)))}
+        if not isinstance(channel, EdgeWebhook) or prepared.renderer.has(sets, view.formats):
+            return None
+
+        def links(name: str) -> Mapping[str, str]:
+            route = routes.named(name)
+            return route.links if route else {}
+
+        return channel.teller(view, links)
 
 
 def room_of(name: str, settings: ChannelSettings) -> Hashable:

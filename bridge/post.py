@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bridge.alarm import State
 from bridge.channels import Channel
-from bridge.message import Delivery, Digest, Message, Step
+from bridge.message import Delivery, Digest, Message, Step, Verdict
 from bridge.pace import Spacing
 from bridge.store import ChannelState, Merged, Merging, Pause, Result, Told, Unsure
 
@@ -74,6 +74,22 @@ class Urgency(Protocol):
         ...
 
 
+class NotBegun(Exception):
+    """A call was handed over and not begun: it is as if it had not been."""
+
+
+class Tell(Protocol):
+    """Renders and posts at once, in the edge; takes more than may be under way, and counts them there."""
+
+    async def __call__(self, delivery: Delivery, limit: int) -> tuple[Verdict, str]:
+        """Give the answer, and what was sent; raise NotBegun. At most `limit` are under way from now on."""
+        ...
+
+    def take_back(self) -> None:
+        """Have nothing more begun of what was handed over."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """A channel of the config, open, with what its worker must know of it."""
@@ -93,3 +109,14 @@ class Post:
     digest_over: int  # events that may wait for a chat before they become a digest; 0: never
     threads: bool  # it can answer a message
     urgency: Urgency
+    tell: Tell | None = None  # None: `render`, then the channel's `post`
+
+    @property
+    def counts_there(self) -> bool:
+        """Whether those under way are counted in the edge; with a rate they are begun as they are handed over."""
+        return self.tell is not None and not self.rate
+
+    def take_back(self) -> None:
+        """Have nothing more begun of what was handed over."""
+        if self.tell is not None:
+            self.tell.take_back()

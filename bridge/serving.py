@@ -1,7 +1,7 @@
 """The process around a bridge: logs, signals, the lock on its store, and what it says when it begins."""
 
 import asyncio
-import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +17,9 @@ from bridge.app import Running, bridge
 from bridge.check import check_templates
 from bridge.clock import Clock, SystemClock
 from bridge.config import Config, Loaded, Problem, load
+from bridge.edge.birth import Born, fork
+from bridge.edge.process import work
+from bridge.process import LOOP, tune_garbage_collection
 from bridge.reloading import Means, Reloader, check_apart, watch
 from bridge.store import StoreError
 from bridge.store.lock import Lock
@@ -24,13 +27,6 @@ from bridge.web.settings import Auth
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SAMPLE = "capture-2021-cvm-memory-triggered"
-
-try:
-    import uvloop
-except ImportError:  # not on every platform
-    LOOP = None
-else:
-    LOOP = uvloop.new_event_loop
 
 log = structlog.get_logger()
 
@@ -47,21 +43,15 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
     for problem in known:
         log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
     tune_garbage_collection()
+    edge = fork(work) if config.server.edge and os.name == "posix" else None  # before there are locks and threads
     try:
         with Lock(config.store), asyncio.Runner(loop_factory=LOOP) as runner:
             means = partial(means_of, config.file, environ, hide)
-            runner.run(_serve(config, environ, out, err if terminal else None, means, known))
+            runner.run(_serve(config, environ, out, err if terminal else None, means, known, edge))
     except (StoreError, OSError) as error:
         log.critical("the bridge cannot serve", reason=str(error))
         return 1
     return 0
-
-
-def tune_garbage_collection() -> None:
-    """Look for cycles less often, and never in what was imported: 7 % of the time under load (measured, 2026)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 async def _serve(
@@ -71,12 +61,13 @@ async def _serve(
     greeting: TextIO | None,
     means: Callable[[Running, Clock], Means],
     known: Sequence[Problem],
+    edge: Born | None,
 ) -> None:
     loop, stop, clock = asyncio.get_running_loop(), asyncio.Event(), SystemClock()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _nothing)  # it is read anyway, as soon as all is there
-    async with bridge(config, environ=environ, out=out, clock=clock, random=Random()) as running:  # noqa: S311
+    async with bridge(config, environ=environ, out=out, clock=clock, random=Random(), edge=edge) as running:  # noqa: S311
         reloader = Reloader(means(running, clock), config, running.parts.marks, known=known)
         loop.add_signal_handler(signal.SIGHUP, reloader.ask)
         reloading = asyncio.create_task(reloader.run())

@@ -34,6 +34,7 @@ class Watch:
     clock: Clock
     metrics: Metrics
     troubles: Callable[[], Sequence[Mapping[str, Any]]]  # the bridge's own that last
+    edge: Callable[[], str] = lambda: "off"  # how it is, in words
 
     async def metrics_text(self) -> bytes:
         """Give the metrics, with the queues as they are now."""
@@ -52,6 +53,7 @@ class Watch:
         return {
             "status": "unavailable" if trouble else "ok",
             "store": trouble or "ok",
+            "edge": self.edge(),
             "alarms_open": alarms,
             "troubles": list(self.troubles()),
             "channels": {

@@ -17,6 +17,7 @@ from aiohttp import HttpVersion11
 from bridge.store import Overloaded, StoreUnavailable
 from bridge.web.callback import CallbackListener
 from bridge.web.listening import listen
+from bridge.web.reception import Reception
 from bridge.web.settings import Address, ServerSettings
 from bridge.web.written import answer_json
 from tests.fakes.spine import MEMORY, a_body, a_spine, sample
@@ -105,10 +106,13 @@ async def a_listener(folder, clock, *, record=None, trouble=None, **settings):
         spine = await stack.enter_async_context(a_spine(folder, CONFIG, clock, workers=False))
         listener = CallbackListener(
             ServerSettings(**{"auth": "off", **settings}),
-            record=record or spine.writer.record,
-            trouble=trouble or (lambda: spine.writer.trouble),
-            clock=clock,
-            metrics=spine.metrics,
+            Reception(
+                record or spine.writer.record,
+                trouble or (lambda: spine.writer.trouble),
+                clock=clock,
+                metrics=spine.metrics,
+            ),
+            clock,
         )
         where = await listen(stack, listener, Address(host="127.0.0.1", port=0))
         yield Listening(spine, int(where.rpartition(":")[2]))

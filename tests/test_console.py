@@ -70,6 +70,7 @@ async def test_health_tells_store_alarms_and_channels(tmp_path, clock):
         calm = {
             "status": "ok",
             "store": "ok",
+            "edge": "off",
             "alarms_open": 0,
             "troubles": [],
             "channels": {"here": CALM, "tickets": CALM},

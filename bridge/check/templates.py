@@ -10,7 +10,7 @@ from bridge.check.files import shown
 from bridge.check.limits import refusal
 from bridge.check.situations import Situation, situations
 from bridge.check.uses import Use
-from bridge.composing import alarm_of, of_digest
+from bridge.composing import of_digest
 from bridge.config import Problem
 from bridge.configuration.problems import did_you_mean
 from bridge.digesting import NAMED
@@ -19,6 +19,7 @@ from bridge.rendering import Renderer, Telling, TemplateError, builtin_templates
 from bridge.rendering.digest import DigestView
 from bridge.rendering.draft import RunawayError
 from bridge.rendering.view import AlarmView
+from bridge.rereading import alarm_of
 
 # What a template is given.
 NAMES = ("alarm", "state", "step", "route", "channel", "delivery_id", "event_id", "callback", "events", "digest")

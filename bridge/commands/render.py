@@ -15,12 +15,13 @@ from bridge.commands.callbacks import OneCallback, StateAmong, read_callback
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel, load_config
 from bridge.commands.hearing import NUMBER, TOLD, Hearing, event_of, hear, is_verification
 from bridge.commands.output import BOLD, PROBLEM, WRONG_USAGE, complain, fail, paint, say, say_json, spell_json
-from bridge.composing import alarm_of, channel_view, route_view
+from bridge.composing import channel_view, route_view
 from bridge.config import Config
 from bridge.configuration.problems import did_you_mean
 from bridge.message import Call, Message, Step
 from bridge.planning import plan_of, steps_for
 from bridge.rendering import Renderer, Telling
+from bridge.rereading import alarm_of
 from bridge.routing import Choice
 from bridge.settings import ChannelSettings
 

@@ -20,11 +20,12 @@ from bridge.commands.callbacks import StateAmong
 from bridge.commands.configs import DEFAULT_CONFIG, ConfigFile, complete_channel, load_config
 from bridge.commands.hearing import TOLD, Hearing, event_of, hear
 from bridge.commands.output import GREEN, PROBLEM, RED, WRONG_USAGE, complain, fail, paint, say, visible
-from bridge.composing import alarm_of, channel_view
+from bridge.composing import channel_view
 from bridge.config import Config
 from bridge.configuration.problems import did_you_mean
 from bridge.message import Answer, Call, Message, Step, Verdict
 from bridge.rendering import Renderer, RouteView, Telling
+from bridge.rereading import alarm_of
 from bridge.routing import Route
 from bridge.settings import ChannelSettings
 

@@ -41,6 +41,20 @@ def configure(
     return sink.hide
 
 
+def flush() -> None:
+    """Write what was said in this turn of the loop."""
+    current = structlog.get_config()["logger_factory"]
+    if isinstance(current, Sink):
+        current.flush()
+
+
+def level() -> str:
+    """Give the level from which on lines are written."""
+    current = structlog.get_config()["logger_factory"]
+    number = current.level if isinstance(current, Sink) else LEVELS["info"]
+    return next((name for name, each in LEVELS.items() if each >= number), "critical")
+
+
 class _Log(structlog.BoundLoggerBase):
     """What `structlog.get_logger()` gives: fields in, nothing out."""
 

@@ -14,6 +14,7 @@ RESTART = "; a bridge that serves keeps the environment that it began with: rest
 WORDS = "cannot change while the bridge serves: restart it, or put the old value back"
 FIXED: Mapping[tuple[str, ...], Callable[[Config], Any]] = {
     ("server", "listen"): lambda config: config.server.listen,
+    ("server", "edge"): lambda config: config.server.edge,
     ("console", "listen"): lambda config: config.console.listen,
     ("store",): lambda config: config.store,
 }

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.config import Problem
+from bridge.process import python_path
 
 CHECK_SECONDS = 120.0
 NICENESS = 10
@@ -35,11 +35,6 @@ async def check_apart(file: Path, environ: Mapping[str, str]) -> list[Problem]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def python_path() -> str:
-    """Give where this process finds its modules, wherever it was started."""
-    return os.pathsep.join(str(Path(place).absolute()) for place in sys.path)
 
 
 def problem_of(told: Mapping[str, object]) -> Problem:

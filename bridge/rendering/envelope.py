@@ -8,13 +8,21 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from bridge.message import Message
 from bridge.rendering.facts import duration, recovered_at, started_at
+from bridge.rendering.plain import plain_text
 from bridge.rendering.telling import Telling
 from bridge.rendering.visible import whole
 from bridge.rendering.words import duration_words, iso
 
 VERSION = 1
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1  # what orjson can print
+
+
+def enveloped(telling: Telling) -> Message:
+    """Make the message of a webhook without a template of the user's."""
+    said = plain_text(telling)
+    return Message(text=said, plain=said, payload=envelope(telling, said))
 
 
 def envelope(telling: Telling, text: str) -> dict[str, Any]:

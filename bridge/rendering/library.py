@@ -1,7 +1,7 @@
 """Where templates are: the user's directory before the built-in one, by set, state, language and format."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ SUFFIX = ".j2"
 OWN = "bridge"  # begins the names of the templates for the bridge's own alarms
 REPLY = "reply"  # in place of the state: the answer to an alarm's own message, in every state
 MAX_SOURCE = 256 * 1024  # bytes of one template
+OTHERS = frozenset({"slack.json"})  # formats whose last part is the name of another one
 MAX_LEVELS = 4  # of directories that are looked into
 
 
@@ -56,6 +57,15 @@ class Library(BaseLoader):
     def names(self) -> list[str]:
         """List all templates, each once."""
         return sorted({name for root in self._roots for name in root})
+
+    def has(self, sets: frozenset[str], formats: Sequence[str]) -> bool:
+        """Say whether any of these sets has a template of one of these formats."""
+        for name in self.names():
+            folder, _, file = name.rpartition("/")
+            form = file.removesuffix(SUFFIX).partition(".")[2]
+            if folder in sets and (form in formats or (form.partition(".")[2] in formats and form not in OTHERS)):
+                return True
+        return False
 
     def path_of(self, template: str) -> Path | None:
         """Give the file of a template; None where no root has it."""

@@ -9,7 +9,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -81,6 +81,10 @@ class Renderer:
             if strict:
                 raise TemplateError(problem) from error
             return replace(plain, problem=problem)
+
+    def has(self, sets: Iterable[str], formats: Sequence[str]) -> bool:
+        """Say whether any of these sets has a template of one of these formats."""
+        return self._library.has(frozenset(sets), formats)
 
     def template_of(self, telling: Telling) -> str | None:
         """Name the template that a telling gets, below the directories of templates."""

@@ -24,12 +24,11 @@ from bridge.store.work import (
     Told,
     Unsure,
 )
-from bridge.store.writer import WAIT_SECONDS, Overloaded, Writer
+from bridge.store.writer import Overloaded, Writer
 
 __all__ = [
     "OVER_UNHEARD",
     "PAGE",
-    "WAIT_SECONDS",
     "ChannelState",
     "Ids",
     "Judge",

@@ -17,13 +17,13 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.alarm import Callback
 from bridge.clock import Clock
+from bridge.patience import WAIT_SECONDS, Patience
 from bridge.store.jobs import Job
 from bridge.store.store import Store, Work, Written
 from bridge.store.work import Judge, Judgement, Result, StoreError, StoreUnavailable
 
 MAX_WAITING = 2000  # callbacks; more are refused at once
-MAX_BATCH = 20  # callbacks in one transaction: as many as results can come, so that neither half outruns the other
-WAIT_SECONDS = 3.0  # for a callback's transaction: Tencent waits 5
+MAX_BATCH = 12  # callbacks in one transaction: as many as results can come, so that neither half outruns the other
 PAUSE_SECONDS = 0.5  # before results are tried again
 
 log = structlog.get_logger()
@@ -33,37 +33,6 @@ Waiting = deque[tuple[T, asyncio.Future[Any]]]
 
 class Overloaded(StoreError):
     """Too many callbacks wait for the store."""
-
-
-class Patience:
-    """Gives up what waits too long, by one timer for all: each would have its own in vain."""
-
-    def __init__(self, seconds: float, words: str) -> None:
-        self._seconds = seconds
-        self._words = words
-        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()  # the oldest first
-        self._is_timed = False
-
-    def add(self, future: asyncio.Future[Any]) -> None:
-        """Bear with this one, from now on."""
-        loop = asyncio.get_running_loop()
-        while self._waiting and self._waiting[0][1].done():
-            self._waiting.popleft()
-        self._waiting.append((loop.time() + self._seconds, future))
-        if not self._is_timed:
-            self._time(loop)
-
-    def _time(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._is_timed = bool(self._waiting)
-        if self._waiting:
-            loop.call_at(self._waiting[0][0], self._give_up, loop)
-
-    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= loop.time()):
-            _, future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(Overloaded(self._words))
-        self._time(loop)
 
 
 class Writer:
@@ -82,16 +51,21 @@ class Writer:
         self._results: Waiting[Result] = deque()
         self._begun: Waiting[int] = deque()
         self._jobs: Waiting[Job] = deque()
-        self._patience = Patience(WAIT_SECONDS, f"the store did not take it within {WAIT_SECONDS:g} s")
+        words = f"the store did not take it within {WAIT_SECONDS:g} s"
+        self._patience = Patience(WAIT_SECONDS, lambda: Overloaded(words))
         self._wake = asyncio.Event()
 
     async def record(self, callback: Callback) -> Judgement:
         """Store one callback and what follows from it; raise Overloaded or StoreUnavailable."""
+        return await self.put(callback)
+
+    def put(self, callback: Callback) -> asyncio.Future[Judgement]:
+        """Have one callback stored; raise Overloaded, as what is given does, too, or StoreUnavailable."""
         if len(self._callbacks) >= MAX_WAITING:
             raise Overloaded("too many callbacks are waiting for the store")
         future: asyncio.Future[Judgement] = self._put(self._callbacks, callback)
         self._patience.add(future)
-        return await future
+        return future
 
     def finish(self, result: Result) -> asyncio.Future[None]:
         """Store how an attempt ended, however long the store takes; the future is done when it is on disk."""

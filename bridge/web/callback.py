@@ -7,19 +7,15 @@ comes before that, and a body is never refused for what it says.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 
-import structlog
 from aiohttp import web
 
 from bridge import sources
-from bridge.alarm import Callback, Reading, ReadingKind
+from bridge.alarm import Callback, ReadingKind
 from bridge.clock import Clock, stored
-from bridge.episode import short_id
-from bridge.metrics import Metrics
-from bridge.rendering.facts import object_title
-from bridge.store import WAIT_SECONDS, Judgement, StoreError
+from bridge.patience import WAIT_SECONDS
 from bridge.web.credentials import Credentials
+from bridge.web.desk import Desk, Taken
 from bridge.web.settings import ServerSettings
 from bridge.web.written import answer_json
 
@@ -27,29 +23,16 @@ BODY_SECONDS = 4.0  # for the whole body: half a body would stay open for ever
 ANSWER_SECONDS = 4.5  # for body and store together
 PROBES = frozenset({"/healthz", "/readyz"})
 
-log = structlog.get_logger()
-Record = Callable[[Callback], Awaitable[Judgement]]
-
 
 class CallbackListener:
     """What the public listener needs to take a callback."""
 
-    def __init__(
-        self,
-        settings: ServerSettings,
-        *,
-        record: Record,
-        trouble: Callable[[], str],
-        clock: Clock,
-        metrics: Metrics,
-    ) -> None:
-        """Take `record`, which stores a callback, and `trouble`, which says why it cannot ("": it can)."""
+    def __init__(self, settings: ServerSettings, desk: Desk, clock: Clock) -> None:
+        """Take the desk that stores what is let in."""
         self._credentials = Credentials(settings.auth)
         self.renew(settings)
-        self._record = record
-        self._trouble = trouble
+        self._desk = desk
         self._clock = clock
-        self._metrics = metrics
 
     def renew(self, settings: ServerSettings) -> None:
         """Take callbacks by other settings from the next request on."""
@@ -69,7 +52,7 @@ class CallbackListener:
             return await self._take(request, token)
         if method not in {"GET", "HEAD"}:
             raise web.HTTPMethodNotAllowed(method, ["GET", "HEAD"] if token is None else ["GET", "HEAD", "POST"])
-        return self._ready() if token is None else self._greet(request, token)
+        return await self._ready() if token is None else self._greet(request, token)
 
     def _token_behind(self, path: str) -> str | None:
         """Give what stands behind the callback's path, empty where nothing does; None where it is another path."""
@@ -94,19 +77,17 @@ class CallbackListener:
             return self._failed(400, "the body is not encoded as its headers say")
         except ConnectionError:
             return self._failed(400, "the connection was lost within the body")
-        answer = await self._taken(request, body, begun)
-        self._metrics.acknowledged(self._clock.monotonic() - begun)
-        return answer
+        return await self._taken(request, body, begun)
 
     def _greet(self, request: web.BaseRequest, token: str) -> web.Response:
         """Answer the check that Tencent's console makes when the URL is saved."""
         return web.Response(text="ok") if self._may_come_in(request, token) else self._unauthorized(request)
 
-    def _ready(self) -> web.Response:
+    async def _ready(self) -> web.Response:
         """Say whether callbacks can be taken; why not is told on the console listener alone."""
-        if self._trouble():
-            return web.Response(status=503, text="unavailable")
-        return web.Response(text="ok")
+        if await self._desk.is_ready():
+            return web.Response(text="ok")
+        return web.Response(status=503, text="unavailable")
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         if (size := request.content_length or 0) > self.max_body:
@@ -123,29 +104,26 @@ class CallbackListener:
 
     async def _taken(self, request: web.BaseRequest, body: bytes, begun: float) -> web.StreamResponse:
         received_at = stored(self._clock.now())
-        self._metrics.last_callback(received_at.timestamp())
         reading = sources.read(body, received_at)
         try:
-            judgement = await self._recorded(Callback(body=body, received_at=received_at, reading=reading), begun)
-        except (StoreError, TimeoutError) as error:
-            self._metrics.callback("failed")
-            reason = str(error) or "body and store together took too long"
-            log.warning("callback", outcome="failed", reason=reason)
+            taken = await self._handed_in(Callback(body=body, received_at=received_at, reading=reading), begun)
+        except TimeoutError as error:
+            self._desk.turn_away("failed", reason=str(error) or "body and store together took too long")
+            taken = Taken(is_stored=False)
+        if not taken.is_stored:
             return _answer(503, reading.session_id, 1, "the store cannot take it now: send it again")
-        self._metrics.callback(judgement.outcome)
-        log_callback(reading, judgement)
         if self._code and reading.kind is ReadingKind.VERIFICATION and b'"msg"' in body:
             return web.Response(text=self._code)
-        content = _content(reading.session_id, 0, kept(reading, judgement))
+        content = _content(reading.session_id, 0, taken.message)
         return answer_json(request, content, int(received_at.timestamp()))
 
-    async def _recorded(self, callback: Callback, begun: float) -> Judgement:
-        """Store it, in the time that a slow body left; raise StoreError or TimeoutError."""
+    async def _handed_in(self, callback: Callback, begun: float) -> Taken:
+        """Have it stored, in the time that a slow body left; raise TimeoutError."""
         left = begun + ANSWER_SECONDS - self._clock.monotonic()
         if left > WAIT_SECONDS:  # the store's own limit comes first
-            return await self._record(callback)
+            return await self._desk.take(callback, begun)
         async with asyncio.timeout(left):
-            return await self._record(callback)
+            return await self._desk.take(callback, begun)
 
     def _may_come_in(self, request: web.BaseRequest, token: str) -> bool:
         if self._credentials.everybody:
@@ -154,47 +132,17 @@ class CallbackListener:
         return self._credentials.allow(tokens, request.headers.get("Authorization", ""))
 
     def _unauthorized(self, request: web.BaseRequest) -> web.Response:
-        self._metrics.callback("unauthorized")
-        log.warning("callback", outcome="unauthorized", peer=request.remote)
+        self._desk.turn_away("unauthorized", peer=request.remote)
         response = web.Response(status=401, text="wrong or missing credentials")
         response.headers["WWW-Authenticate"] = 'Basic realm="alarm-bridge"'
         response.force_close()
         return response
 
     def _failed(self, status: int, reason: str) -> web.Response:
-        self._metrics.callback("failed")
-        log.warning("callback", outcome="failed", reason=reason)
+        self._desk.turn_away("failed", reason=reason)
         response = _answer(status, "", 1, reason)
         response.force_close()
         return response
-
-
-def kept(reading: Reading, judgement: Judgement) -> str:
-    """Say what was wrong with a body, and that it was kept; empty where nothing was."""
-    if reading.kind is ReadingKind.VERIFICATION:
-        return ""
-    refused = reading.alarm is not None and judgement.alarm is None  # by the store
-    problem = judgement.reason.partition(";")[0] if refused else reading.problem
-    return f"{problem}; it was kept as received" if problem else ""
-
-
-def log_callback(reading: Reading, judgement: Judgement) -> None:
-    """Log one line for a callback."""
-    alarm = judgement.alarm
-    if alarm is None:
-        log.info("callback", outcome=judgement.outcome, reason=judgement.reason)
-        return
-    log.info(
-        "callback",
-        outcome=judgement.outcome,
-        alarm=short_id(judgement.number),
-        policy=alarm.policy_name,
-        subject=alarm.subject,
-        object=object_title(alarm),  # as the messages name it, so that it is found here
-        session=reading.session_id,
-        channels=list(dict.fromkeys(delivery.channel for delivery in judgement.deliveries)),
-        reason=judgement.reason,
-    )
 
 
 def _answer(status: int, session_id: str, code: int, message: str) -> web.Response:

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import socket
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Protocol
@@ -45,11 +47,43 @@ async def listen(stack: AsyncExitStack, serves: web.Application | Serving, addre
     try:
         await web.TCPSite(runner, address.host, address.port, backlog=BACKLOG).start()
     except OSError as error:
-        number = error.errno or 0
-        words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
-        hint = IN_USE if number == errno.EADDRINUSE else ""
-        raise OSError(f"cannot listen on {address}: {words}{hint}") from error
+        raise _in_words(error, address) from error
     return str(Address(host=address.host, port=runner.addresses[0][1]))
+
+
+async def bound(address: Address) -> list[socket.socket]:
+    """Open a listener's sockets, for another process to serve: who connects waits for it. Raise OSError in words."""
+    loop, sockets = asyncio.get_running_loop(), list[socket.socket]()
+    try:
+        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, where in dict.fromkeys(found):
+            sockets.append(socket.socket(family, kind, protocol))
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sockets[-1].bind(where)
+            sockets[-1].listen(BACKLOG)
+    except OSError as error:
+        for each in sockets:
+            each.close()
+        raise _in_words(error, address) from error
+    return sockets
+
+
+async def listen_on(stack: AsyncExitStack, serves: Serving, sockets: Iterable[socket.socket]) -> None:
+    """Serve on sockets that are open."""
+    runner = _runner(serves)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    for each in sockets:
+        await web.SockSite(runner, each, backlog=BACKLOG).start()
+
+
+def _in_words(error: OSError, address: Address) -> OSError:
+    number = error.errno or 0
+    words = os.strerror(number) if number > 0 else error.strerror  # below 0: of a name that is not found
+    hint = IN_USE if number == errno.EADDRINUSE else ""
+    return OSError(f"cannot listen on {address}: {words}{hint}")
 
 
 def _runner(serves: web.Application | Serving) -> web.BaseRunner:

@@ -117,6 +117,14 @@ def _auth(value: object) -> object:
     return value
 
 
+def _edge(value: object) -> bool:
+    if is_off(value):
+        return False
+    if value is True or (isinstance(value, str) and value.strip().lower() == "on"):
+        return True
+    raise ValueError("must be on or off")
+
+
 def _code(value: object) -> object:
     return value or None
 
@@ -151,6 +159,7 @@ class ServerSettings(Record):
     callback_path: CallbackPath = "/callback"
     max_body: Size = 1024**2  # bytes
     verification_code: Annotated[Secret | None, BeforeValidator(_code)] = None  # of Tencent's old URL check
+    edge: Annotated[bool, BeforeValidator(_edge)] = True  # the HTTP is done by a process of its own
     auth: OptionalAuth  # None: off
 
 

@@ -61,6 +61,8 @@ class Endpoint:
         self.always = Behaviour()
         self.port = 0
         self.scheme = "http"
+        self.most_under_way = 0  # requests at once
+        self._under_way = 0
         self._connections = 0
 
     def url(self, path: str = "/hook") -> str:
@@ -76,8 +78,11 @@ class Endpoint:
                 continue
             self.received.append(request)
             behaviour = self.next.popleft() if self.next else self.always
+            self._under_way += 1
+            self.most_under_way = max(self.most_under_way, self._under_way)
             if behaviour.delay:
                 await asyncio.sleep(behaviour.delay)
+            self._under_way -= 1
             if behaviour.fails:
                 await self._fail(behaviour, writer)
                 return
