@@ -227,14 +227,10 @@ class Worker:
             log.error("a delivery failed", channel=self.post.name, exc_info=error)
 
     @property
-    def _limit(self) -> int:
-        """How many may be under way: a broken channel is tried with one."""
-        return 1 if self.condition.is_broken and not self.condition.hands_over else self._window.limit
-
-    @property
     def _most(self) -> int:
-        """How many may be in hand: where the edge counts those under way, as many again wait there for their turn."""
-        return self._limit if self.condition.is_broken or not self.post.counts_there else 2 * self._limit
+        """How many may be in hand: a broken channel is tried with one; as many again wait where an edge counts them."""
+        each = 1 if self.condition.is_broken and not self.condition.hands_over else self._window.limit
+        return 2 * each if self.post.counts_there and not self.condition.is_broken else each
 
     @property
     def _is_full(self) -> bool:

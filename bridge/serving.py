@@ -20,7 +20,7 @@ from bridge.config import Config, Loaded, Problem, load
 from bridge.edge.birth import Born, fork
 from bridge.edge.process import work
 from bridge.process import LOOP, tune_garbage_collection
-from bridge.reloading import Means, Reloader, check_apart, watch
+from bridge.reloading import Means, Reloader, check_apart
 from bridge.store import StoreError
 from bridge.store.lock import Lock
 from bridge.web.settings import Auth
@@ -89,7 +89,6 @@ def means_of(
         check=lambda config: check_apart(config.file, environ),
         prepare=running.prepare,
         apply=running.parts.apply,
-        watch=watch,
         hide=hide,
         reporter=running.parts.troubles,
         metrics=running.parts.metrics,

@@ -381,12 +381,6 @@ def test_an_odd_value_changes_nothing_of_its_neighbours(out):
     assert (line["session"], line["channels"], line["tried"]) == ("\ud800", ["here"], 2)
 
 
-def test_whoever_watches_files_says_nothing_of_the_log_that_it_writes_to(out):
-    configure(stream=out, as_json=True, level="debug")
-    logging.getLogger("watchfiles.main").debug("1 change detected")
-    assert out.getvalue() == ""
-
-
 def test_lone_surrogates_reach_a_real_file_escaped(tmp_path):
     with (tmp_path / "log").open("w", encoding="utf-8") as stream:
         configure(stream=stream, as_json=False, level="info")

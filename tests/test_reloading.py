@@ -1,4 +1,4 @@
-"""When a changed config is read, tried, refused and put in force, in virtual time and with a watcher that stirs at will."""
+"""When a changed config is read, tried, refused and put in force, in virtual time."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from bridge.config import Problem, load
 from bridge.metrics import Metrics
 from bridge.parts import Prepared
 from bridge.reloading import Means, Reloader
-from bridge.reloading.reloader import LOOK_SECONDS, PATIENCE_SECONDS
+from bridge.reloading.reloader import LOOK_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
 from bridge.rendering import Renderer
 from bridge.store import StoreUnavailable
 from tests.fakes.virtual import virtual
@@ -38,16 +38,14 @@ class Subject:
         self.folder, self.clock = folder, clock
         self.file = folder / "config.yaml"
         self.url = folder / "url"
-        self.applied, self.hidden, self.told, self.checked, self.watched = [], [], [], [], []
+        self.applied, self.hidden, self.told, self.checked = [], [], [], []
         self.problems = []  # that the check of the templates will find
         self.metrics = Metrics()
-        self.stir = lambda: None
         self.logs: list[Any] = []
         self.store = self.fault = None
 
     def write(self, text):
         self.file.write_text(text)
-        self.stir()
 
     def read(self):
         if self.fault:
@@ -65,11 +63,6 @@ class Subject:
         marks = {name: mark_of(settings) for name, settings in config.channels.items()}
         renderer = await asyncio.to_thread(Renderer)
         return Prepared(config=config, renderer=renderer, marks=marks, states={}, pauses={})
-
-    async def watch(self, folders, stir):
-        self.watched.append(folders)
-        self.stir = stir
-        await asyncio.Event().wait()
 
     def trouble(self, trouble, about="", words=""):
         self.told.append(words)
@@ -93,7 +86,6 @@ async def a_reloader(folder, clock, text=FIRST, **more):
         check=subject.check,
         prepare=subject.prepare,
         apply=subject.applied.append,
-        watch=subject.watch,
         hide=subject.hidden.append,
         reporter=subject,
         metrics=subject.metrics,
@@ -117,9 +109,7 @@ def logged(subject, event="reloaded"):
 @virtual
 async def test_nothing_is_read_again_until_something_changes(tmp_path, clock):
     async with a_reloader(tmp_path, clock) as subject:
-        for _ in range(5):
-            subject.stir()
-            await clock.sleep(10)
+        await clock.sleep(50)
         assert (subject.applied, subject.logs) == ([], [])
 
 
@@ -127,9 +117,9 @@ async def test_nothing_is_read_again_until_something_changes(tmp_path, clock):
 async def test_a_change_is_in_force_as_soon_as_the_file_holds_still(tmp_path, clock):
     async with a_reloader(tmp_path, clock) as subject:
         subject.write(SECOND)
-        await clock.sleep(0.2)
+        await clock.sleep(LOOK_SECONDS - 0.1)
         assert subject.retentions == []
-        await clock.sleep(0.2)
+        await clock.sleep(QUIET_SECONDS + 0.1)
         assert subject.retentions == [2]
         assert logged(subject) == [["retention changed"]]
         assert subject.told == ["over"]
@@ -194,7 +184,6 @@ async def test_a_mistake_taken_back_is_over_without_a_change(tmp_path, clock):
 async def test_a_file_that_is_gone_for_a_moment_is_no_mistake(tmp_path, clock):
     async with a_reloader(tmp_path, clock) as subject:
         subject.file.unlink()
-        subject.stir()
         await clock.sleep(1)
         subject.write(SECOND)
         await clock.sleep(10)
@@ -243,8 +232,7 @@ async def test_asked_it_reads_at_once_and_says_so_whether_anything_changed_or_no
 async def test_a_secret_in_a_file_is_read_again_and_the_old_one_is_hidden_as_well(tmp_path, clock):
     async with a_reloader(tmp_path, clock) as subject:
         subject.url.write_text("http://127.0.0.1:9/second-secret-path-0123")
-        subject.stir()
-        await clock.sleep(1)
+        await clock.sleep(LOOK_SECONDS + QUIET_SECONDS)
         assert logged(subject) == [["channel tickets changed"]]
         (hidden,) = subject.hidden
         assert {"first-secret-path-0123", "second-secret-path-0123", TOKEN} <= set(hidden)
@@ -288,10 +276,9 @@ async def test_what_changes_while_templates_are_checked_is_checked_again_and_nev
     template.write_text("one")
     async with a_reloader(tmp_path, clock) as subject:
         template.write_text("two")
-        subject.stir()
-        await clock.sleep(1)
+        await clock.sleep(LOOK_SECONDS + QUIET_SECONDS)
         template.write_text("three")
-        await clock.sleep(3)
+        await clock.sleep(3 + QUIET_SECONDS)
         assert (len(subject.checked), subject.applied) == (2, [])
         await clock.sleep(3)
         assert (len(subject.checked), len(subject.applied)) == (2, 1)
@@ -330,23 +317,6 @@ async def test_of_many_mistakes_the_alarm_names_three(tmp_path, clock):
         await clock.sleep(10)
         assert subject.told[0].endswith("; and 2 more")
         assert len(logged(subject, "config")) == 5
-
-
-@virtual
-async def test_the_folders_of_every_file_and_every_link_are_watched_anew_where_they_change(tmp_path, clock):
-    for name in ("mount", "real", "secrets"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "real" / "token").write_text("http://127.0.0.1:9/")
-    (tmp_path / "mount" / "token").symlink_to("../real/token")
-    async with a_reloader(tmp_path, clock) as subject:
-        assert subject.watched == [{tmp_path}]
-        subject.write(FIRST.replace("file: url", "file: mount/token"))
-        await clock.sleep(5)
-        assert subject.watched[1:] == [{tmp_path, tmp_path / "mount", tmp_path / "mount" / ".." / "real"}]
-        (tmp_path / "templates" / "webhook").mkdir(parents=True)
-        subject.stir()
-        await clock.sleep(10)
-        assert subject.watched[-1] - subject.watched[-2] == {tmp_path / "templates", tmp_path / "templates" / "webhook"}
 
 
 @pytest.mark.parametrize("name", ["a" * 300, '"a\\0b"', '"~nobody-here/a"'])

@@ -112,7 +112,6 @@ def _take_over_standard_logging(sink: Sink) -> None:
     root.addHandler(_Handler(sink))
     root.setLevel(sink.level if sink.level <= LEVELS["debug"] else max(sink.level, LEVELS["warning"]))
     logging.getLogger("aiohttp.access").disabled = True  # it would show the tokens of callback URLs
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # a log beside the config would tell of itself for ever
     logging.getLogger("aiohttp.server").addFilter(_tell_shortly)
     logging.captureWarnings(capture=True)
 

@@ -1,6 +1,5 @@
 """Config and templates are read again when they change, and put in force whole or not at all.
 
-    watching     something stirred where they are              watchfiles
     sight        did anything change, and does it hold still   contents, not times
     changes      what is other, and what needs a restart       pure
     checking     every template in every state                 a process of its own: receiving must not stall
@@ -11,6 +10,5 @@ Until all is well the old ones stay in force, and people are told what is wrong.
 
 from bridge.reloading.checking import check_apart
 from bridge.reloading.reloader import Means, Reloader
-from bridge.reloading.watching import watch
 
-__all__ = ["Means", "Reloader", "check_apart", "watch"]
+__all__ = ["Means", "Reloader", "check_apart"]

@@ -1,10 +1,9 @@
 """The order of a reload: see, wait until it holds still, read, check, prepare, see again, apply, say."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -13,18 +12,17 @@ from bridge.config import Config, ConfigError, Loaded, Problem
 from bridge.metrics import Metrics
 from bridge.parts import Prepared
 from bridge.reloading.changes import changes_of, channel_changes, is_other, refusals, template_changes, while_running
-from bridge.reloading.sight import Sight, folders_of, look
+from bridge.reloading.sight import Sight, look
 from bridge.store import StoreError
 from bridge.trouble import Reporter, Trouble
 
-LOOK_SECONDS = 2.0  # between looks where nothing stirs, or nobody can tell
+LOOK_SECONDS = 1.0  # between looks
 QUIET_SECONDS = 0.3  # without a change before what is there is read
 PATIENCE_SECONDS = 2.0  # without a change before what is wrong is called a mistake: it may be half written
 MOST_SECRETS = 500  # that are kept out of the log; the oldest are forgotten
 MOST_WORDS = 3  # mistakes that an alarm names
 
 log = structlog.get_logger()
-Watch = Callable[[frozenset[Path], Callable[[], None]], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,6 @@ class Means:
     check: Callable[[Config], Awaitable[Iterable[Problem]]]  # the templates
     prepare: Callable[[Config], Awaitable[Prepared]]  # raises StoreError
     apply: Callable[[Prepared], None]
-    watch: Watch
     hide: Callable[[Iterable[str]], None]  # secrets, from the log
     reporter: Reporter
     metrics: Metrics
@@ -67,8 +64,7 @@ class Reloader:
         self._config = config
         self._marks = marks
         self._known = known
-        self._stirred = asyncio.Event()
-        self._asked = False
+        self._asked = asyncio.Event()
         self._files = config.files  # that were read last
         self._in_force: Sight | None = None
         self._done_with: Sight | None = None  # it was put in force, or refused
@@ -77,35 +73,25 @@ class Reloader:
 
     def ask(self) -> None:
         """Read again at once, whether anything changed or not, as on SIGHUP."""
-        self._asked = True
-        self._stirred.set()
+        self._asked.set()
 
     async def run(self) -> None:
-        """Watch, and reload, until cancelled."""
-        watched: frozenset[Path] | None = None
-        watching: asyncio.Future[None] | None = None
-        try:
-            while True:
-                await self._turn()
-                folders = await asyncio.to_thread(folders_of, self._files)
-                if folders != watched:
-                    await _end(watching)
-                    watched, watching = folders, asyncio.ensure_future(self._means.watch(folders, self._stirred.set))
-                await self._wait()
-        finally:
-            await _end(watching)
+        """Look, and reload, until cancelled."""
+        while True:
+            await self._turn()
+            await self._wait()
 
     async def _wait(self) -> None:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                await self._stirred.wait()
+                await self._asked.wait()
         except TimeoutError:
             return
 
     async def _turn(self) -> None:
         """Look, and try what is new; what is wrong must stay as it is for a while before it is a mistake."""
-        self._stirred.clear()
-        asked, self._asked = self._asked, False
+        asked = self._asked.is_set()
+        self._asked.clear()
         wait = 0.0 if asked or self._in_force is None else QUIET_SECONDS
         while True:
             seen = await self._look()
@@ -218,9 +204,3 @@ class Reloader:
 def is_same(before: Sight, now: Sight, files: Iterable[Path]) -> bool:
     """Say whether these files were seen before as they are now: what was read in between is what is there."""
     return all(before.get(str(file)) == now.get(str(file)) for file in files)
-
-
-async def _end(watching: "asyncio.Future[None] | None") -> None:
-    if watching is not None:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)

@@ -1,20 +1,16 @@
-"""What is seen of the files that config and templates are made of: whether anything changed, and where to watch.
+"""What is seen of the files that config and templates are made of: whether anything changed.
 
 Contents are compared, not times: a file may be touched, or written again as it was.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bridge.configuration.problems import is_folder
 from bridge.rendering.library import templates_below
 
 MOST_BYTES = 16 * 1024**2  # of one file
-MOST_FOLDERS = 200  # that are watched
-MOST_LINKS = 8  # from one to the next
 
 Sight = Mapping[str, str]  # file → mark of what is in it
 
@@ -35,27 +31,6 @@ def look(files: Iterable[Path]) -> Sight:
 def is_template(seen: str) -> bool:
     """Say whether something seen is a template, by its name."""
     return seen.endswith(".j2")
-
-
-def folders_of(files: Iterable[Path]) -> frozenset[Path]:
-    """Give the folders in which something stirs when one of these files changes, is replaced or linked elsewhere."""
-    return frozenset(
-        islice((each for file in sorted(files) for each in _folders(file) if is_folder(each)), MOST_FOLDERS)
-    )
-
-
-def _folders(file: Path) -> Iterator[Path]:
-    if is_folder(file):
-        for folder, folders, _ in os.walk(file, followlinks=True):
-            yield Path(folder)
-            if len(Path(folder).relative_to(file).parts) >= 2:  # sets stand one level down
-                folders.clear()
-    for _ in range(MOST_LINKS):
-        yield file.parent
-        try:
-            file = file.parent / file.readlink()
-        except (OSError, ValueError):  # it is no link
-            return
 
 
 def _seen(file: Path) -> str:

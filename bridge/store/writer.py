@@ -23,7 +23,7 @@ from bridge.store.store import Store, Work, Written
 from bridge.store.work import Judge, Judgement, Result, StoreError, StoreUnavailable
 
 MAX_WAITING = 2000  # callbacks; more are refused at once
-MAX_BATCH = 12  # callbacks in one transaction: as many as results can come, so that neither half outruns the other
+MAX_BATCH = 20  # callbacks in one transaction: as many as results can come, so that neither half outruns the other
 PAUSE_SECONDS = 0.5  # before results are tried again
 
 log = structlog.get_logger()
