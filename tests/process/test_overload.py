@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from bridge.store import WAIT_SECONDS
+from bridge.patience import WAIT_SECONDS
 from tests.fakes.endpoint import serve_endpoint
 from tests.process.running import until
 from tests.process.telling import callback, instance, told
