@@ -181,3 +181,11 @@ async def test_a_call_is_tried_later_where_the_edge_never_says_what_came_of_it()
         endpoint.always = Behaviour(fails="hang")
         assert await link.post(line_to(endpoint.url(), seconds=0.05), delivery(ORIGIN), 4, {}) == (SILENT, "")
     assert SILENT.answer is Answer.RETRY
+
+
+async def test_a_call_that_comes_when_the_edge_has_just_ended_is_handed_back_at_once():
+    async with serve_endpoint() as endpoint, an_edge() as (link, wire, _):
+        wire.close()
+        await link.lost
+        with pytest.raises(NotBegun):
+            await link.post(line_to(endpoint.url()), delivery(0), 4, {})

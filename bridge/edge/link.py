@@ -99,6 +99,8 @@ class Link:
 
     async def post(self, line: Line, delivery: Delivery, limit: int, links: Mapping[str, str]) -> tuple[Verdict, str]:
         """Have a call made; give what its answer means, and what was sent. Raise NotBegun where it is handed back."""
+        if self.lost.done():  # which who keeps the edge learns in a moment: nobody would answer
+            raise NotBegun
         self._tell(line.channel)
         self._tell(line.view)
         self._last += 1
