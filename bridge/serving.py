@@ -43,8 +43,8 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
     for problem in known:
         log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
     tune_garbage_collection()
-    edge = fork(work) if config.server.edge and os.name == "posix" else None  # before there are locks and threads
     try:
+        edge = fork(work) if config.server.edge and os.name == "posix" else None  # before there are locks and threads
         with Lock(config.store), asyncio.Runner(loop_factory=LOOP) as runner:
             means = partial(means_of, config.file, environ, hide)
             runner.run(_serve(config, environ, out, err if terminal else None, means, known, edge))

@@ -13,9 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+import structlog
+
 from bridge.process import python_path
 
 MODULE = "bridge.edge.process"
+
+log = structlog.get_logger()
 
 
 class Child(Protocol):
@@ -44,9 +48,19 @@ def fork(work: Callable[[socket.socket], NoReturn]) -> Born:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        work(theirs)
+        _be(work, theirs)
     theirs.close()
     return Born(child=_Forked(pid), wire=ours)
+
+
+def _be(work: Callable[[socket.socket], NoReturn], wire: socket.socket) -> NoReturn:
+    """Do the work and nothing else: whatever becomes of it, what called `fork` is not this process's to go on with."""
+    try:
+        work(wire)
+    except BaseException:
+        log.exception("the edge failed")
+    finally:
+        os._exit(1)
 
 
 async def start(environ: Mapping[str, str]) -> Born:

@@ -101,7 +101,7 @@ def work(wire: socket.socket) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1):
+    for standard in {0, 1} - {wire.fileno()}:  # which it may be, where these were closed
         os.dup2(nothing, standard)
     said, descriptors, _, _ = socket.recv_fds(wire, START.size, MOST_DOORS)
     if not said:

@@ -152,3 +152,12 @@ async def test_a_template_of_the_users_is_what_the_endpoint_gets(runner, tmp_pat
         await bridge.accept(callback())
         await bridge.idle()
     assert [request.json() for request in endpoint.received] == [{"id": instance(1)}]
+
+
+async def test_it_begins_where_standard_input_and_output_are_closed(runner):
+    async with serve_endpoint() as endpoint:
+        bridge = await runner.serve(desk(endpoint), before=("sh", "-c", 'exec "$@" <&- >&-', "sh"))
+        await bridge.accept(callback())
+        await bridge.idle()
+        await bridge.kill()
+    assert told(endpoint.received) == [(instance(1), "triggered")]
