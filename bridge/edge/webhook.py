@@ -9,7 +9,7 @@ from bridge.edge.link import LOST, Known, Line, Link
 from bridge.edge.wire import Kind
 from bridge.message import Call, Delivery, Verdict
 from bridge.patience import Patience
-from bridge.post import Tell
+from bridge.post import NotBegun, Tell
 from bridge.rendering import ChannelView
 
 MORE_SECONDS = 5.0  # than a call and one that it waits for may take, before it is taken for lost
@@ -40,6 +40,7 @@ class EdgeWebhook:
         self._edges = edges
         self._channel = Known(number=edges.number(), kind=Kind.CHANNEL, what=settings)
         self._line: Line | None = None
+        self.is_over = False  # its worker begins nothing more
         self._patience = Patience(2 * settings.timeout.total_seconds() + MORE_SECONDS, TimeoutError)
 
     async def post(self, call: Call) -> Verdict:
@@ -61,7 +62,7 @@ class EdgeWebhook:
         if self._line is None or self._line.view.what != view:
             known = Known(number=self._edges.number(), kind=Kind.VIEW, what=view)
             self._line = Line(channel=self._channel, view=known, patience=self._patience)
-        return Teller(line=self._line, edges=self._edges, links=links)
+        return Teller(line=self._line, edges=self._edges, links=links, webhook=self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +72,19 @@ class Teller:
     line: Line
     edges: Edges
     links: Links
+    webhook: EdgeWebhook
 
     async def __call__(self, delivery: Delivery, limit: int) -> tuple[Verdict, str]:
         """Give the answer, and what was sent; raise NotBegun."""
         link = self.edges.link or await self.edges.linked()
+        if self.webhook.is_over:  # meanwhile
+            raise NotBegun
         if link is None:
             return LOST, ""
         return await link.post(self.line, delivery, limit, self.links(delivery.route))
 
     def take_back(self) -> None:
-        """Have nothing more begun of what was handed over."""
+        """Have nothing more begun of what was handed over, or waits for an edge."""
+        self.webhook.is_over = True
         if self.edges.link is not None:
             self.edges.link.take_back(self.line)
