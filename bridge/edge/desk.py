@@ -11,6 +11,7 @@ from bridge.patience import WAIT_SECONDS, Patience
 from bridge.web.desk import Taken
 
 MOST_KEPT = 1000  # callbacks: as many as a worker has ready
+MOST_BYTES = 16 * 1024  # of one that is kept: Tencent's have 1 to 3 KiB, and what they say takes some times as much
 ANSWER_SECONDS = WAIT_SECONDS + 0.5  # where the bridge says nothing: its own limit comes first
 READY_SECONDS = 2.0
 GENERATION = 40  # bits of a number that count within one edge
@@ -34,7 +35,8 @@ class WireDesk:
         """Have a callback stored; raise TimeoutError where nobody says that it is."""
         number, future = self._numbered(self._waiting)
         self._patience.add(future)
-        self._keep(number, callback)
+        if len(callback.body) <= MOST_BYTES:
+            self._keep(number, callback)
         at = milliseconds(callback.received_at)
         self._wire.send(Kind.CALLBACK, number, begun, at, callback.body, *pack_reading(callback.reading))
         try:
