@@ -68,13 +68,13 @@ class Wire(asyncio.Protocol):
     def flush(self) -> None:
         """Send what waits."""
         waiting, self._waiting = self._waiting, []
-        if waiting and self._transport is not None:
-            try:
-                data = marshal.dumps(waiting, VERSION)
-            except ValueError:
-                log.exception("a message between the processes cannot be written")
-                return
-            self._transport.write(HEAD.pack(len(data)) + data)
+        if not waiting or self._transport is None:
+            return
+        try:
+            data = marshal.dumps(waiting, VERSION)
+        except ValueError:
+            data = marshal.dumps([message for message in waiting if _can_be_written(message)], VERSION)
+        self._transport.write(HEAD.pack(len(data)) + data)
 
     def close(self) -> None:
         """End it."""
@@ -94,8 +94,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand on what is whole."""
         self._unread += data
-        if len(self._unread) < HEAD.size:
-            return
+        if len(self._unread) < HEAD.size or len(self._unread) < HEAD.size + HEAD.unpack_from(self._unread)[0]:
+            return  # before all of it is copied
         view, at = memoryview(bytes(self._unread)), 0
         while len(view) - at >= HEAD.size:
             end = at + HEAD.size + HEAD.unpack_from(view, at)[0]
@@ -111,3 +111,12 @@ class Wire(asyncio.Protocol):
             self._take[kind](*rest)
         except Exception:
             log.exception("a message between the processes could not be taken", kind=kind)
+
+
+def _can_be_written(message: tuple[Any, ...]) -> bool:
+    try:
+        marshal.dumps(message, VERSION)
+    except ValueError:
+        log.exception("a message between the processes cannot be written", kind=message[0])
+        return False
+    return True
