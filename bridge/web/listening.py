@@ -53,16 +53,23 @@ async def listen(stack: AsyncExitStack, serves: web.Application | Serving, addre
 
 async def bound(address: Address) -> list[socket.socket]:
     """Open a listener's sockets, for another process to serve: who connects waits for it. Raise OSError in words."""
-    loop, sockets = asyncio.get_running_loop(), list[socket.socket]()
+    loop, missing = asyncio.get_running_loop(), OSError("nothing is found")
+    sockets: list[socket.socket] = []
     try:
         found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, where in dict.fromkeys(found):
-            sockets.append(socket.socket(family, kind, protocol))
+            try:
+                sockets.append(socket.socket(family, kind, protocol))
+            except OSError as error:  # the machine has no IPv6, as an example: the others are enough
+                missing = error
+                continue
             sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sockets[-1].bind(where)
             sockets[-1].listen(BACKLOG)
+        if not sockets:
+            raise missing
     except OSError as error:
         for each in sockets:
             each.close()
