@@ -91,6 +91,7 @@ class Parts:
         self.metrics.know(config.channels)
         self.crew.assign(posts, prepared.states)
         self.troubles.begin(config.channels)
+        self._relieve(posts)
         self.visitors.change(config.console.auth)
         if self.callbacks is not None:
             self.callbacks.renew(config.server)
@@ -142,6 +143,12 @@ class Parts:
                 urgency=urgency,
             )
         return posts
+
+    def _relieve(self, posts: Mapping[str, Post]) -> None:
+        """Let templates that failed be forgotten where none is left: what the edge writes would not show that."""
+        for name, post in posts.items():
+            while post.tell is not None and self.failing[name]:
+                note_template(self.metrics, self.troubles, name, self.failing[name].pop(), "")
 
     def _budget(self, key: Hashable, rate: float | None, prepared: Prepared) -> Spacing:
         """Give what is counted together; a pause from before the restart holds for all that draw on it."""

@@ -161,3 +161,25 @@ async def test_it_begins_where_standard_input_and_output_are_closed(runner):
         await bridge.idle()
         await bridge.kill()
     assert told(endpoint.received) == [(instance(1), "triggered")]
+
+
+async def test_a_template_that_failed_is_no_trouble_any_more_once_it_is_gone(runner, tmp_path):
+    template = tmp_path / "templates" / "webhook" / "triggered.json.j2"
+    template.parent.mkdir(parents=True)
+    template.write_text('{"a": {{ 1 // 0 }}}')
+    async with serve_endpoint() as endpoint:
+        bridge = await runner.serve(desk(endpoint, templates="templates"))
+        await bridge.accept(callback())
+        await bridge.log("the template failed")
+
+        async def troubles():
+            return (await bridge.health())["troubles"]
+
+        await until(troubles, "it is a trouble")
+        template.unlink()
+        await bridge.log("reloaded", seconds=30)
+
+        async def is_over():
+            return not await troubles()
+
+        await until(is_over, "it is none any more")
