@@ -15,6 +15,8 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, NoReturn
 
+import structlog
+
 from bridge import logs
 from bridge.channels import Tools, open_session
 from bridge.clock import SystemClock
@@ -26,6 +28,10 @@ from bridge.process import LOOP, tune_garbage_collection
 from bridge.web.callback import CallbackListener
 from bridge.web.listening import listen_on
 
+MOST_SECRETS = 500  # that are kept out of the log
+
+log = structlog.get_logger()
+
 
 class Process:
     """The parts of an edge."""
@@ -36,6 +42,7 @@ class Process:
         self._clock = SystemClock()
         self._listener: CallbackListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._secrets = list[str]()  # of all configs, the oldest first: calls by them may be under way
         self._generation = generation
 
     async def run(self, wire: socket.socket) -> None:
@@ -73,7 +80,9 @@ class Process:
         hello: Hello = pickle.loads(written)  # noqa: S301 - from our own process
         colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
         as_json = not sys.stderr.isatty()
-        logs.configure(stream=sys.stderr, as_json=as_json, colours=colours, level=hello.level, secrets=hello.secrets)
+        older = [one for one in self._secrets if one not in hello.secrets]
+        self._secrets = [*older, *hello.secrets][-MOST_SECRETS:]
+        logs.configure(stream=sys.stderr, as_json=as_json, colours=colours, level=hello.level, secrets=self._secrets)
         if self._listener is not None:
             self._listener.renew(hello.server)
             return
@@ -81,7 +90,12 @@ class Process:
         self._begin(self._serve(self._listener))
 
     async def _serve(self, listener: CallbackListener) -> None:
-        await listen_on(self._open, listener, self._doors)
+        try:
+            await listen_on(self._open, listener, self._doors)
+        except Exception:
+            log.exception("the edge cannot take callbacks")
+            logs.flush()
+            os._exit(1)  # else it would live on, and no other take its place
         tune_garbage_collection()
         self._wire.send(Kind.SERVING)
 
