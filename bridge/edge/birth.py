@@ -81,7 +81,8 @@ class _Forked:
         self._ended: asyncio.Future[tuple[int, int]] | None = None
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        if self._ended is None or not self._ended.done():  # else the number may be another's by now
+            os.kill(self.pid, signal.SIGKILL)
 
     async def wait(self) -> int:
         if self._ended is None:

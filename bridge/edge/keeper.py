@@ -99,6 +99,8 @@ class Keeper:
             log.error("the edge ended: another one is started", exit_code=code, pause_seconds=pause)
             pause = FIRST_PAUSE_SECONDS if self._clock.monotonic() - begun > CALM_SECONDS else pause
             await self._clock.sleep(pause)
+            if self._is_stopping:  # the sockets are closed
+                return
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             try:
                 await self._start()
@@ -144,7 +146,7 @@ class Keeper:
             await asyncio.wait([link.lost, link.answered], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if not link.lost.done() and not link.answered.done() and self._process is not None:
                 log.error("the edge says nothing: it is ended")
-                self._process.kill()
+                self._kill(self._process)
                 await link.lost
             await asyncio.wait([link.lost], timeout=PING_SECONDS)
         self.link = None
@@ -159,5 +161,9 @@ class Keeper:
             async with asyncio.timeout(END_SECONDS):
                 return await process.wait()
         except TimeoutError:
-            process.kill()
+            self._kill(process)
             return await process.wait()
+
+    def _kill(self, process: Child) -> None:
+        with suppress(ProcessLookupError):  # it ended this moment
+            process.kill()
