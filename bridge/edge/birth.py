@@ -69,7 +69,12 @@ async def start(environ: Mapping[str, str]) -> Born:
     with theirs:
         command = (sys.executable, "-P", "-m", MODULE, str(theirs.fileno()))
         environ = {**environ, "PYTHONPATH": python_path()}
-        child = await asyncio.create_subprocess_exec(*command, env=environ, pass_fds=[theirs.fileno()])
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            env=environ,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # Ctrl-C would end it with a traceback before it comes to ignore that
+        )
     return Born(child=child, wire=ours)
 
 

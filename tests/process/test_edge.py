@@ -183,3 +183,16 @@ async def test_a_template_that_failed_is_no_trouble_any_more_once_it_is_gone(run
             return not await troubles()
 
         await until(is_over, "it is none any more")
+
+
+async def test_a_signal_to_the_group_does_not_reach_one_that_only_begins(runner):
+    async with serve_endpoint() as endpoint:
+        bridge = await runner.serve(desk(endpoint))
+        (first,) = edges(bridge.pid)
+        os.kill(first, signal.SIGKILL)
+        (second,) = await until(lambda: set(edges(bridge.pid)) - {first}, "another one begins", seconds=30)
+        await until(lambda: os.getpgid(second) == second, "it is on its own")
+        os.killpg(bridge.pid, signal.SIGINT)
+        assert await bridge.ended() == 0
+        await until(lambda: not lives(second), "it ends with its bridge")
+    assert "KeyboardInterrupt" not in bridge.said
