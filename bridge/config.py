@@ -37,7 +37,7 @@ from bridge.configuration.tree import ListNode, MapNode, Node, Scalar, get
 from bridge.configuration.uses import check_uses
 from bridge.heartbeat import HeartbeatSettings
 from bridge.routing import Routes, RouteSettings
-from bridge.settings import ChannelSettings, Language, PositiveDuration, Record, Timezone
+from bridge.settings import ChannelSettings, Language, PositiveDuration, Record, Timezone, is_off
 from bridge.web.settings import ConsoleSettings, ServerSettings
 
 SQLITE = re.compile(r"sqlite:///([^?#]+)")
@@ -53,17 +53,22 @@ def _store(value: object) -> object:
     return text
 
 
+def _where_off(instead: Mapping[str, str]) -> BeforeValidator:
+    """Let `off` for a whole group of settings stand for these."""
+    return BeforeValidator(lambda value: instead if is_off(value) else value)
+
+
 class TopSettings(Record):
     """The top level of the file. Channels and routes are validated one by one."""
 
     server: ServerSettings
-    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
+    console: Annotated[ConsoleSettings, _where_off({"listen": "off"})] = Field(default_factory=ConsoleSettings)
     store: Annotated[str, BeforeValidator(_store)] = "sqlite:///alarm-bridge.db"
     templates: Path | None = None  # unless given: the directory `templates`, if there is one
     language: Language = "en"
     timezone: Timezone = ZoneInfo("Asia/Shanghai")
     retention: PositiveDuration = timedelta(days=30)
-    heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
+    heartbeat: Annotated[HeartbeatSettings, _where_off({})] = Field(default_factory=HeartbeatSettings)
     channels: Mapping[str, Any] = Field(default_factory=dict)
     routes: tuple[Any, ...] = ()
     default_channels: tuple[str, ...]

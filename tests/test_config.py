@@ -79,6 +79,12 @@ def test_a_console_that_is_off_needs_no_credentials(write):
     assert write(with_server("server:\n  auth: off\nconsole: {listen: off}\n")).console.listen is None
 
 
+@pytest.mark.parametrize("word", ["off", "false", "'off'"])
+def test_console_and_heartbeat_as_a_whole_can_be_off(word, write):
+    config = write(with_server(f"server:\n  auth: off\nconsole: {word}\nheartbeat: {word}\n"))
+    assert (config.console.listen, config.heartbeat.url) == (None, None)
+
+
 def test_a_console_off_loopback_with_credentials_is_allowed(write):
     text = with_server("server:\n  auth: off\nconsole: {listen: '0.0.0.0:9', auth: {tokens: [0123456789abcdef]}}\n")
     assert revealed(write(text).console.auth.tokens) == ["0123456789abcdef"]

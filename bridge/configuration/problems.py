@@ -68,9 +68,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Name the nearest known name, as the end of a sentence; empty where none is near."""
+    """Name the nearest other name there is, as the end of a sentence; empty where none is near."""
     near = nearest(name, known)
-    return f'; did you mean "{near}"?' if near else ""
+    return f'; did you mean "{near}"?' if near and near != name else ""
 
 
 def reason(error: OSError) -> str:
