@@ -39,6 +39,14 @@ async def until(holds: Callable[[], Any], what: str, *, seconds: float = SECONDS
         await asyncio.sleep(0.01)
 
 
+def edges(pid: int) -> list[int]:
+    """Give the process ids of a bridge's edges: it has no other children, but those that check a config."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:  # it ends just now
+        return []
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Give an environment that holds nothing of the user's."""
     given = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_STATE_HOME": str(home / "state")}

@@ -1,13 +1,16 @@
-"""`make soak`: the real process for twenty minutes, killed fifty times, its disk full now and then, before three chats
-that misbehave. At the end each callback that was answered with 200 is accounted for, and the process has not grown.
+"""`make soak`: the real process for twenty minutes, killed fifty times, its edge alone ten times, its disk full now and
+then, before three chats that misbehave. At the end each callback that was answered with 200 is accounted for, and
+neither process has grown.
 """
 
 import argparse
 import asyncio
 import itertools
 import json
+import os
 import resource
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -21,12 +24,13 @@ import aiohttp
 
 from tests.fakes.endpoint import Received, read_request
 from tests.fakes.serving import LOOPBACK, serve_raw
-from tests.process.running import Bridge, Runner, until
+from tests.process.running import Bridge, Runner, edges, until
 from tests.process.telling import callback, instance
 
 SENDERS = 16
 CALM = 0.25  # of the time, at its end: no kills, and a full disk no more
 FULL_SECONDS = 3.0
+EDGE_SECONDS = 3.0  # for another edge to take callbacks
 GROWTH = 256 * 1024  # bytes that files may still grow while the disk is "full"
 SETTLING = 600.0  # seconds
 MOST_SOCKETS = 64  # 16 senders, 32 calls of the endpoint, one of each chat, the listeners, and some that end
@@ -134,12 +138,14 @@ class Soak:
         self.sender.url = self.bridge.url
 
     async def _disturb(self, config: dict[str, Any]) -> None:
-        """Kill it and fill its disk; then look on while nobody does."""
+        """Kill it, or its edge, and fill its disk; then look on while nobody does."""
         wild = self.options.seconds * (1 - CALM)
         for kill in range(self.options.kills):
             await asyncio.sleep(self.random.uniform(0.6, 1.4) * wild / self.options.kills)
             if kill % 5 == 2:
                 await self._fill()
+            if kill % 5 == 4:
+                await self._kill_the_edge()
             self.sender.url = ""
             await self.bridge.kill()
             await self._start(config)
@@ -160,6 +166,12 @@ class Soak:
             self.wrong.append(f"open files grew from {before[1]} to {after[1]}")
         if after[2] > MOST_SOCKETS:
             self.wrong.append(f"{after[2]} sockets are open")
+
+    async def _kill_the_edge(self) -> None:
+        """Kill the edge alone, and let the bridge begin another."""
+        for pid in edges(self.bridge.pid):
+            os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(EDGE_SECONDS)
 
     async def _fill(self) -> None:
         """Let files grow no more for a while."""
@@ -210,10 +222,11 @@ TOLD = (
 
 
 def grown(pid: int) -> tuple[int, int, int]:
-    """Give a process's memory in bytes, its open files and its open sockets: these come and go with the load."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    files = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
-    sockets = sum(one.startswith("socket:") for one in files)
+    """Give memory in bytes, open files and open sockets of both processes: sockets come and go with the load."""
+    pids = [pid, *edges(pid)]
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in pids)
+    files = [str(file.readlink()) for one in pids for file in Path(f"/proc/{one}/fd").iterdir()]
+    sockets = sum(file.startswith("socket:") for file in files)
     return pages * resource.getpagesize(), len(files) - sockets, sockets
 
 

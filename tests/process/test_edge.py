@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.fakes.endpoint import Behaviour, serve_endpoint
-from tests.process.running import until
+from tests.process.running import edges, until
 from tests.process.telling import callback, instance, told
 
 KILLS = 2
@@ -22,14 +22,6 @@ MANY = 240  # callbacks
 
 def desk(endpoint, **more):
     return {"channels": {"desk": {"type": "webhook", "url": endpoint.url()}}, **more}
-
-
-def edges(pid):
-    """Give the process ids of a bridge's edges: it has no other children, but those that check a config."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:  # it ends just now
-        return []
 
 
 def lives(pid):
