@@ -121,8 +121,8 @@ class Poster:
         else:
             if not post.idempotent:
                 await self.outbox.begin(delivery.id)
-            if held := self._held_back(delivery, step):
-                return held
+                if held := self._held_back(delivery, step):
+                    return held
             verdict = await post.channel.post(call)
         result = self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
         if result.state is not DeliveryState.SENT:
@@ -135,8 +135,7 @@ class Poster:
 
     async def _told(self, tell: Tell, delivery: Delivery, telling: Delivery) -> Result:
         """Have it rendered and posted elsewhere."""
-        held = self._held_back(delivery, telling.step)
-        return held or await self._concluded(delivery, telling.step, *await tell(telling, self.window.limit))
+        return await self._concluded(delivery, telling.step, *await tell(telling, self.window.limit))
 
     def _with_rest(self, result: Result, aim: Aim, message: Message) -> Result:
         """Have what an alarm's message had no room for told in its thread."""

@@ -226,6 +226,23 @@ async def test_a_failed_request_holds_back_its_own_alarm_only(tmp_path, clock):
         assert [state for state, _ in states(spine)] == ["sent"] * 40
 
 
+@virtual
+async def test_an_endpoint_that_asks_one_alarm_to_wait_is_told_of_the_others_meanwhile(tmp_path, clock):
+    async with (
+        serve_endpoint() as endpoint,
+        a_spine(tmp_path, MACHINE.replace("9/", f"{endpoint.port}/"), clock) as spine,
+    ):
+        endpoint.next.append(Behaviour(status=429, headers={"Retry-After": "60"}))
+        await take(spine, *(of(number) for number in range(100)))
+        await spine.settle(30)
+        assert [len(endpoint.received), sorted(state for state, _ in states(spine))] == [
+            100,
+            ["sent"] * 99 + ["waiting"],
+        ]
+        await spine.settle(31)
+        assert [len(endpoint.received), {state for state, _ in states(spine)}] == [101, {"sent"}]
+
+
 # a chat: one by one
 
 

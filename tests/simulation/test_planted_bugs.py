@@ -11,7 +11,7 @@ from bridge import delivery, digesting, posting, retry
 from bridge.alarm import State
 from bridge.condition import restored
 from bridge.configuration import references
-from bridge.lanes import Lanes
+from bridge.lanes import Lanes, due_again
 from bridge.lifecycle import Outcome, Row, table
 from bridge.message import Answer
 from bridge.store import Judgement, Store, Writer, handing
@@ -38,12 +38,13 @@ def no_blocking_call_on_a_loop():
 
 
 def answer_before_commit(patch):
-    async def record(self, callback):
+    def put(self, callback):
         self._put(self._callbacks, callback).add_done_callback(lambda future: future.exception())
-        await asyncio.sleep(0)
-        return Judgement(outcome="triggered", reason="")
+        answered = asyncio.get_running_loop().create_future()
+        answered.set_result(Judgement(outcome="triggered", reason=""))
+        return answered
 
-    patch.setattr(Writer, "record", record)
+    patch.setattr(Writer, "put", put)
 
 
 def taken_for_sent(patch, answer):
@@ -69,7 +70,7 @@ def order_of_an_alarm_broken(patch):
         lane = self._lanes[delivery.event.key]
         lane.popleft()
         lane.append(delivery)
-        self._put(lane[0], now)
+        self._put(lane[0], due_again(lane[0], now), now)
 
     patch.setattr(Lanes, "hold", hold)
 
