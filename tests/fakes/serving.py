@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from aiohttp import web
 
 LOOPBACK = "127.0.0.1"
+TURNS = 5  # of the loop, in which a connection that was let in at the last moment is handed over
 Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -43,6 +44,8 @@ async def serve_raw(connected: Connection, *, port: int = 0, tls: ssl.SSLContext
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
