@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import structlog
 
 from bridge import logs
-from bridge.channels import Tools, open_session
+from bridge.channels import tools_of
 from bridge.clock import SystemClock
 from bridge.edge.calls import Calls
 from bridge.edge.desk import WireDesk
@@ -51,13 +51,7 @@ class Process:
         take: dict[int, Any] = {}
         self._wire = Wire(take, ended.set)
         self._desk = WireDesk(self._wire, self._generation)
-        tools = Tools(
-            session=lambda settings: open_session(settings, environ=os.environ),
-            clock=self._clock.now,
-            out=sys.stdout,
-            environ=os.environ,
-        )
-        calls = Calls(self._wire, tools, self._desk.kept)
+        calls = Calls(self._wire, tools_of(os.environ, sys.stdout, self._clock.now), self._desk.kept)
         take |= {
             Kind.SETTINGS: self._settings,
             Kind.CHANNEL: calls.channel,
