@@ -100,6 +100,15 @@ async def test_people_are_told_that_there_are_no_dead_letters_any_more_only_wher
     assert len(ops.over) == 1
 
 
+async def test_there_are_dead_letters_while_one_is_left_behind_a_younger_one_though_all_others_wait_again(clock):
+    ops = Subject(clock)
+    behind_a_younger_one(ops)
+    ops.dies(4, key="d")
+    ops.pardon.grant(a_delivery(9, key="b"))
+    assert [result.delivery.id for result, _ in ops.disk] == [4]
+    assert ops.over == []
+
+
 async def test_what_could_not_be_stored_stays_a_dead_letter(clock):
     ops = Subject(clock)
     ops.dies(1)

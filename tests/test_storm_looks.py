@@ -11,11 +11,13 @@ from structlog.testing import capture_logs
 
 from bridge.alarm import State
 from bridge.attempt import ended
+from bridge.clock import EPOCH
+from bridge.condition import Condition
 from bridge.digesting import TOLD_BY_NOTHING, Crowd, Waiting
 from bridge.message import Answer, DeliveryState, Step
 from bridge.metrics import Metrics
 from bridge.queue import Queue
-from bridge.store import Merged, StoreUnavailable
+from bridge.store import ChannelState, Merged, StoreUnavailable
 from bridge.storm import Storm
 from bridge.trouble import Trouble
 from tests.fakes.deliveries import a_delivery
@@ -125,6 +127,16 @@ async def test_once_the_chat_is_mended_its_digest_is_looked_at_again_and_once(me
         await clock.sleep(1.0)
         await ops.look_where_due(mended_at=mended_at)
     assert [merging.mended_at for merging in ops.outbox.asked] == [None, mended_at][:looks]
+
+
+async def test_a_mending_that_is_yet_to_come_since_the_clock_was_set_back_leaves_nothing_out(clock):
+    ops = Subject(clock)
+    mended_at = clock.now() + timedelta(hours=1)
+    state = ChannelState(name="ops", paused_until=EPOCH, mended_at=mended_at)
+    given: Any = {"keep": None, "metrics": ops.metrics, "reporter": ops.told}
+    condition = Condition(state, clock=clock, pauses_at=1, fallback=None, **given)
+    await ops.storm.look_where_due(ops.queue, condition, is_idle=True)
+    assert [merging.mended_at for merging in ops.outbox.asked] == [None]
 
 
 @pytest.mark.parametrize("settings", [{"chat": False}, {"over": 0}])
