@@ -29,18 +29,19 @@ def complaint(kind: str, **given) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "on_repeat", "on_recovered", "rate"),
+    ("kind", "on_repeat", "on_recovered", "rate", "digest_over"),
     [
-        ("slack", (Step.UPDATE,), (Step.UPDATE, Step.THREAD), 1.0),
-        ("slack_webhook", (), (Step.POST,), 1.0),
-        ("webhook", (Step.POST,), (Step.POST,), None),
-        ("terminal", (Step.POST,), (Step.POST,), None),
+        ("slack", (Step.UPDATE,), (Step.UPDATE, Step.THREAD), 1.0, 20),
+        ("slack_webhook", (), (Step.POST,), 1.0, 20),
+        ("webhook", (Step.POST,), (Step.POST,), None, 0),
+        ("terminal", (Step.POST,), (Step.POST,), None, 0),
     ],
 )
-def test_each_kind_has_the_defaults_of_the_contract(kind, on_repeat, on_recovered, rate):
+def test_each_kind_has_the_defaults_of_the_contract(kind, on_repeat, on_recovered, rate, digest_over):
     settings = settings_of(kind)
     assert (settings.on_repeat, settings.on_recovered, settings.rate) == (on_repeat, on_recovered, rate)
-    assert settings.timeout == timedelta(seconds=10)
+    assert settings.digest_over == digest_over
+    assert (settings.timeout, settings.give_up_after) == (timedelta(seconds=10), timedelta(hours=24))
 
 
 @pytest.mark.parametrize(

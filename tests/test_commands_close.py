@@ -102,6 +102,23 @@ def test_what_nobody_would_send_again_is_said_with_what_to_do_and_not_asked_for(
         assert (result.exit_code, result.stdout, requests(asking)) == (1, "", [])
 
 
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("waiting", "it is under way already"),
+        ("begun", "it is under way already"),
+        ("moved", "there is nothing to send again: it is moved"),
+        ("superseded", "there is nothing to send again: it is superseded"),
+        ("digested", "there is nothing to send again: it is digested"),
+    ],
+)
+def test_what_is_under_way_or_was_told_otherwise_is_said_and_not_asked_for(asking, state, why):
+    ids = change(asking, state)
+    result = asking("replay", *ids)
+    assert result.stderr == "".join(f"{one}: {why}\n" for one in ids)
+    assert (result.exit_code, result.stdout, requests(asking)) == (1, "", [])
+
+
 def change(asking, state):
     """Let all deliveries be in a state; give their ids."""
     with closing(sqlite3.connect(asking.place / STORE)) as connection, connection:

@@ -1,5 +1,6 @@
 """`alarm-bridge callbacks`, `alarms` and `deliveries`: what came in, what is open, what goes out."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,6 +11,8 @@ from contextlib import closing
 
 import pytest
 
+from bridge.commands import list_callbacks
+from bridge.store.asking import PAGE, ask
 from bridge.store.versions import newest_version
 from tests.fakes.asked import CONFIG, Asked, asked, of, over
 from tests.fakes.spine import sample
@@ -250,6 +253,42 @@ def test_json_is_printed_item_by_item_and_is_one_list(morning):
     assert said.startswith("[\n  {\n    ")
     assert said.endswith("\n  }\n]\n")
     assert len(json.loads(said)) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "options", "lines"),
+    [("_row", [], [0, *range(2, 8)]), ("_as_json", ["--json"], [0, *range(13, 79, 13)])],
+)
+def test_callbacks_prints_each_as_soon_as_it_is_found(morning, monkeypatch, written, options, lines):
+    printed = []
+    really = getattr(list_callbacks, written)
+
+    def noting(at, entry):
+        printed.append(sys.stdout.buffer.getvalue().decode().count("\n"))  # type: ignore[union-attr]  # Click's
+        return really(at, entry)
+
+    monkeypatch.setattr(list_callbacks, written, noting)
+    morning("callbacks", *options)
+    assert printed == lines
+
+
+def test_the_first_callbacks_are_read_without_a_look_at_the_others(tmp_path):
+    async def happens(spine):
+        await asyncio.gather(*(spine.take(of(f"ins-{number}")) for number in range(5 * PAGE)))
+
+    asking = ask(asked(tmp_path, happens, workers=False).place / "alarm-bridge.db")
+    try:
+        steps = []
+        driver = asking.connection.connection.driver_connection
+        assert driver is not None
+        driver.set_progress_handler(lambda: steps.append(1), 20)
+        found = asking.callbacks()
+        next(found)
+        first = len(steps)
+        assert len(list(found)) == 5 * PAGE - 1
+        assert first < len(steps) / 4
+    finally:
+        asking.connection.close()
 
 
 @pytest.mark.parametrize("command", ["callbacks", "alarms", "deliveries"])

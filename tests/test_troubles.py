@@ -333,10 +333,12 @@ async def test_a_template_that_fails_is_told_where_and_why_and_is_over_when_it_w
         await spine.settle(5)
         assert own(spine) == ["triggered template_failing ops/triggered"]
         assert "/terminal/triggered.txt.j2:1: " in spine.troubles.lasting[0]["reason"]
+        assert spine.out.getvalue().startswith("▲ Triggered · serious · MemoryUtilization · ")
         await asyncio.sleep(1)
         await spine.take(a_body(sessionId="b", object={"dimensions": {"unInstanceId": "ins-2"}}))
         await spine.settle(5)
         assert own(spine)[1:] == ["recovered template_failing ops/triggered"]
+        assert spine.out.getvalue().count("fine\n") == 1
 
 
 def test_each_trouble_is_documented():
