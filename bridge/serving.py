@@ -20,7 +20,7 @@ from bridge.config import Config, Loaded, Problem, load
 from bridge.edge.birth import Born, fork
 from bridge.edge.process import work
 from bridge.process import LOOP, tune_garbage_collection
-from bridge.reloading import Means, Reloader, check_apart
+from bridge.reloading import Means, Reloader, Sight, check_apart, look
 from bridge.store import StoreError
 from bridge.store.lock import Lock
 from bridge.web.settings import Auth
@@ -39,6 +39,7 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
     hide = logs.configure(stream=err, as_json=not terminal, colours=colours, level=level, secrets=config.secrets)
     for warning in loaded.warnings:
         log.warning("config", problem=str(warning))
+    seen = look(config.files)  # before they are used: what changes from now on is another one
     known = check_templates(config).problems if config.templates else ()
     for problem in known:
         log.error("config", problem=str(problem))  # no reason not to serve: plain text goes out instead
@@ -47,7 +48,8 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
         edge = fork(work) if config.server.edge and os.name == "posix" else None  # before there are locks and threads
         with Lock(config.store), asyncio.Runner(loop_factory=LOOP) as runner:
             means = partial(means_of, config.file, environ, hide)
-            runner.run(_serve(config, environ, out, err if terminal else None, means, known, edge))
+            reloader = partial(_reloader_of, config, means, seen, known)
+            runner.run(_serve(config, environ, out, err if terminal else None, reloader, edge))
     except (StoreError, OSError) as error:
         log.critical("the bridge cannot serve", reason=str(error))
         return 1
@@ -59,8 +61,7 @@ async def _serve(
     environ: Mapping[str, str],
     out: TextIO,
     greeting: TextIO | None,
-    means: Callable[[Running, Clock], Means],
-    known: Sequence[Problem],
+    reloader_of: Callable[[Running, Clock], Reloader],
     edge: Born | None,
 ) -> None:
     loop, stop, clock = asyncio.get_running_loop(), asyncio.Event(), SystemClock()
@@ -68,7 +69,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _nothing)  # it is read anyway, as soon as all is there
     async with bridge(config, environ=environ, out=out, clock=clock, random=Random(), edge=edge) as running:  # noqa: S311
-        reloader = Reloader(means(running, clock), config, running.parts.marks, known=known)
+        reloader = reloader_of(running, clock)
         loop.add_signal_handler(signal.SIGHUP, reloader.ask)
         reloading = asyncio.create_task(reloader.run())
         try:
@@ -78,6 +79,17 @@ async def _serve(
             reloading.cancel()
             await asyncio.gather(reloading, return_exceptions=True)
     log.info("stopped")
+
+
+def _reloader_of(
+    config: Config,
+    means: Callable[[Running, Clock], Means],
+    seen: Sight,
+    known: Sequence[Problem],
+    running: Running,
+    clock: Clock,
+) -> Reloader:
+    return Reloader(means(running, clock), config, running.parts.marks, seen=seen, known=known)
 
 
 def means_of(

@@ -1,17 +1,20 @@
 """When a changed config is read, tried, refused and put in force, in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
+import trustme
 from structlog.testing import capture_logs
 
 from bridge.channels import mark_of
 from bridge.config import Problem, load
 from bridge.metrics import Metrics
 from bridge.parts import Prepared
-from bridge.reloading import Means, Reloader
+from bridge.reloading import Means, Reloader, look
 from bridge.reloading.reloader import LOOK_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
 from bridge.rendering import Renderer
 from bridge.store import StoreUnavailable
@@ -32,6 +35,7 @@ WRONG = FIRST.replace("[tickets]", "[nobody]")
 class Subject:
     """A reloader with all its surroundings, on files of a folder."""
 
+    begin: Callable[[], Reloader]  # as when the bridge began
     reloader: Reloader
 
     def __init__(self, folder, clock):
@@ -60,7 +64,7 @@ class Subject:
     async def prepare(self, config):
         if self.store:
             raise self.store
-        marks = {name: mark_of(settings) for name, settings in config.channels.items()}
+        marks = await asyncio.to_thread(marks_of, config)
         renderer = await asyncio.to_thread(Renderer)
         return Prepared(config=config, renderer=renderer, marks=marks, states={}, pauses={})
 
@@ -73,6 +77,10 @@ class Subject:
     @property
     def retentions(self):
         return [prepared.config.retention.days for prepared in self.applied]
+
+
+def marks_of(config):
+    return {name: mark_of(settings) for name, settings in config.channels.items()}
 
 
 @asynccontextmanager
@@ -91,8 +99,10 @@ async def a_reloader(folder, clock, text=FIRST, **more):
         metrics=subject.metrics,
         clock=clock,
     )
-    marks = {name: mark_of(settings) for name, settings in config.channels.items()}
-    subject.reloader = Reloader(means, config, marks, **more)
+    marks = await asyncio.to_thread(marks_of, config)
+    seen = await asyncio.to_thread(look, config.files)
+    subject.begin = partial(Reloader, means, config, marks, seen=seen, **more)
+    subject.reloader = subject.begin()
     with capture_logs() as subject.logs:
         running = asyncio.create_task(subject.reloader.run())
         await clock.sleep(0.1)
@@ -203,14 +213,40 @@ async def test_where_nobody_can_tell_of_changes_they_are_seen_within_two_seconds
 async def test_what_changed_before_the_first_look_is_seen(tmp_path, clock):
     async with a_reloader(tmp_path, clock) as subject:
         pass
-    stale = (await asyncio.to_thread(subject.read)).config
     subject.file.write_text(SECOND)
-    subject.reloader = Reloader(subject.reloader._means, stale, subject.reloader._marks)
-    running = asyncio.create_task(subject.reloader.run())
+    running = asyncio.create_task(subject.begin().run())
     await clock.sleep(1)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert subject.retentions == [2]
+
+
+def certificate():
+    return trustme.CA().cert_pem.bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "before", "after"),
+    [
+        ("templates/webhook/triggered.txt.j2", FIRST, b"one", b"two"),
+        ("ca.pem", FIRST.replace("url}", "url}, ca_file: ca.pem"), certificate(), certificate()),
+    ],
+    ids=["a template", "a certificate"],
+)
+@virtual
+async def test_what_changed_of_other_files_before_the_first_look_is_seen(name, text, before, after, tmp_path, clock):
+    """The bridge read them when it began, and the config says nothing else since."""
+    changed = tmp_path / name
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_bytes(before)
+    async with a_reloader(tmp_path, clock, text) as subject:
+        pass
+    changed.write_bytes(after)
+    running = asyncio.create_task(subject.begin().run())
+    await clock.sleep(4)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert len(subject.applied) == 1
 
 
 @virtual
@@ -255,6 +291,7 @@ async def test_a_secret_file_that_is_not_there_yet_is_waited_for(tmp_path, clock
     ("key", "text"),
     [
         ("server.listen", FIRST.replace("{auth", "{listen: '127.0.0.1:9999', auth")),
+        ("server.edge", FIRST.replace("{auth", "{edge: off, auth")),
         ("console.listen", f"{FIRST}console: {{listen: off}}\n"),
         ("store", f"{FIRST}store: sqlite:///other.db\n"),
     ],

@@ -10,5 +10,6 @@ Until all is well the old ones stay in force, and people are told what is wrong.
 
 from bridge.reloading.checking import check_apart
 from bridge.reloading.reloader import Means, Reloader
+from bridge.reloading.sight import Sight, look
 
-__all__ = ["Means", "Reloader", "check_apart"]
+__all__ = ["Means", "Reloader", "Sight", "check_apart", "look"]

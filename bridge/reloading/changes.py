@@ -56,10 +56,8 @@ def channel_changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]
     return [*added, *changed, *(f"channel {name} removed" for name in old if name not in new)]
 
 
-def template_changes(before: Sight | None, now: Sight) -> list[str]:
-    """Say whether templates changed since they were seen last, if ever."""
-    if before is None:
-        return []
+def template_changes(before: Sight, now: Sight) -> list[str]:
+    """Say whether templates changed since they were seen last."""
     other = any(is_template(name) and before.get(name) != now.get(name) for name in {*before, *now})
     return ["templates changed"] if other else []
 

@@ -54,16 +54,18 @@ class Reloader:
     """Keeps the newest config in force that is right."""
 
     def __init__(
-        self, means: Means, config: Config, marks: Mapping[str, str], *, known: Collection[Problem] = ()
+        self, means: Means, config: Config, marks: Mapping[str, str], *, seen: Sight, known: Collection[Problem] = ()
     ) -> None:
         """Take the config in force, the marks of its channels, and what is wrong with its templates.
 
-        Templates that were wrong from the start are no reason to refuse what comes.
+        `seen` is what was in its files before any of them but the config was used. Templates that were
+        wrong from the start are no reason to refuse what comes.
         """
         self._means = means
         self._config = config
         self._marks = marks
         self._known = known
+        self._began_with = seen
         self._asked = asyncio.Event()
         self._files = config.files  # that were read last
         self._in_force: Sight | None = None
@@ -146,7 +148,8 @@ class Reloader:
 
     async def _checked(self, loaded: Loaded, seen: Sight, *, asked: bool) -> ReloadOutcome:
         """Check and prepare a config that could be read; not where all is as it was."""
-        as_it_was = seen == self._in_force or (self._in_force is None and not is_other(self._config, loaded.config))
+        before = self._began_with if self._in_force is None else self._in_force
+        as_it_was = seen == before and not (self._in_force is None and is_other(self._config, loaded.config))
         if as_it_was and not asked:
             return ReloadOutcome(seen=seen)
         problems = refusals(self._config, loaded)
@@ -159,7 +162,7 @@ class Reloader:
         except StoreError as error:
             return ReloadOutcome(seen=seen, problems=(self._problem(str(error)),))
         channels = channel_changes(self._marks, prepared.marks)
-        changes = (*channels, *changes_of(self._config, loaded.config), *template_changes(self._in_force, seen))
+        changes = (*channels, *changes_of(self._config, loaded.config), *template_changes(before, seen))
         return ReloadOutcome(seen=seen, changes=changes, warnings=loaded.warnings, prepared=prepared)
 
     async def _conclude(self, outcome: ReloadOutcome) -> None:
