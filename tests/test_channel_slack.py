@@ -13,6 +13,7 @@ from tests.fakes.slack import OPS, TOKEN, Trouble, serve_slack
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "*CPU* 95 %"}}]
 RICH = a_message("x", text="CPU 95 %", blocks=BLOCKS)
 RED = a_message("x", attachments=[{"color": "danger", "blocks": BLOCKS}])
+PLAIN = a_message("plain")
 
 
 def opened(slack, **more):
@@ -51,7 +52,7 @@ async def test_each_step_sends_these_arguments_and_no_others():
     }
 
 
-@pytest.mark.parametrize(("before", "after"), [(RICH, RED), (RED, RICH), (RICH, a_message("plain"))])
+@pytest.mark.parametrize(("before", "after"), [(RICH, RED), (RED, RICH), (RICH, PLAIN), (RED, PLAIN)])
 async def test_an_update_leaves_nothing_of_the_old_message(before, after):
     async with serve_slack() as slack, opened(slack) as channel:
         post = await channel.post(a_call(before))

@@ -117,7 +117,7 @@ class Refusing:
         if meaning in PASSING:
             return self.refused[code] < PASSES_AFTER
         if meaning is Meaning.RICH:
-            return "blocks" in arguments or "attachments" in arguments
+            return bool(arguments.get("blocks") or arguments.get("attachments"))
         sort = "update" if method == "chat.update" else "reply" if "thread_ts" in arguments else "post"
         return meaning is Meaning.FINAL or sort == self.call
 

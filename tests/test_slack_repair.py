@@ -144,7 +144,7 @@ async def test_a_message_that_goes_on_from_another_says_so_in_chinese_and_as_pla
     async with told(tmp_path, clock, ", language: zh") as (slack, spine):
         slack.delete(OPS, FIRST)
         slack.refuses = lambda _caller, method, said: (
-            "invalid_blocks" if method == "chat.postMessage" and "blocks" in said else ""
+            "invalid_blocks" if method == "chat.postMessage" and said.get("blocks") else ""
         )
         await spine.take(fires("b", 5))
         await spine.settle(10)

@@ -149,7 +149,7 @@ async def test_what_a_message_had_no_room_for_is_told_whole_in_its_thread_once_a
 @virtual
 async def test_what_plain_text_had_no_room_for_is_told_whole_in_the_thread_too(tmp_path, clock):
     async with a_life(tmp_path, clock) as (slack, spine, hear):
-        slack.refuses = lambda _caller, _method, said: "invalid_blocks" if "blocks" in said else ""
+        slack.refuses = lambda _caller, _method, said: "invalid_blocks" if said.get("blocks") else ""
         await hear(2, says("a"), seconds=30)
         (message,) = slack.top_level
         assert "…" in message.text

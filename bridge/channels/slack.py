@@ -212,11 +212,8 @@ def method_of(call: Call, channel: str) -> tuple[str, dict[str, Any]]:
 
 
 def _replacing(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Name both blocks and attachments where one is given: chat.update keeps what is not named."""
-    given = {name: said[name] for name in UPDATABLE if name in said}
-    if given.keys() & {"blocks", "attachments"}:
-        return {"blocks": [], "attachments": [], **given}
-    return given
+    """Name blocks and attachments, those that there are not, too: chat.update may keep what is not named."""
+    return {"blocks": [], "attachments": [], **{name: said[name] for name in UPDATABLE if name in said}}
 
 
 KIND = Kind(

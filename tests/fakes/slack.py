@@ -222,7 +222,7 @@ class FakeSlack:
         rules.check_content(arguments, is_update=True)
         self._pace("update", channel.id, UPDATES_A_SECOND, UPDATE_BURST)
         message.edits.append(message.content)
-        message.content = _content(arguments)
+        message.content = _kept(message.content, arguments) | _content(arguments)
         return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": message.content}
 
     def _read(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -458,7 +458,7 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
 
 
 def _content(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a message shows. What an update does not name is gone."""
+    """Keep what a message shows."""
     content = {
         name: arguments[name]
         for name in ("text", "blocks", "attachments", "metadata", "username")
@@ -467,6 +467,19 @@ def _content(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if "text" in content:
         content["text"] = content["text"][: rules.MAX_POSTED_TEXT]
     return content
+
+
+def _kept(content: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what of a message stays where an update does not name it.
+
+    So Slack's pages had it of blocks and attachments for years, and so it was seen to do (slackapi/python-slack-sdk#523,
+    slack-go/slack#1214); later ones say that a text alone takes them away, and of metadata still that it stays.
+    """
+    return {
+        name: content[name]
+        for name in ("blocks", "attachments", "metadata")
+        if name in content.keys() - arguments.keys()
+    }
 
 
 @asynccontextmanager
