@@ -258,5 +258,5 @@ async def ends(config):
 
 
 def test_a_test_message_refused_for_the_token_or_the_channel_gets_advice_of_its_own():
-    general = {code for code, meaning in CODES.items() if meaning in UNTIL_MENDED and code not in ADVICE}
+    general = {code for code, meaning in WEBHOOK_CODES.items() if meaning in UNTIL_MENDED and code not in ADVICE}
     assert general == set()

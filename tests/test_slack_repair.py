@@ -268,4 +268,5 @@ def test_a_remedy_is_of_a_word_that_slack_has():
 def test_what_to_do_is_said_for_slacks_word_and_for_no_other(language):
     assert remedy("200 missing_scope; needed chat:write", language) == _SENTENCES[language]["scope"]
     assert remedy("404 no_service", language) == _SENTENCES[language]["webhook"]
+    assert remedy("200 accesslimited", language) == _SENTENCES[language]["restricted"]
     assert remedy("503 service_unavailable", language) == remedy("", language) == ""

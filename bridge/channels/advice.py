@@ -29,6 +29,7 @@ CODES: Mapping[str, str] = {
     "two_factor_setup_required": f"the user behind the token must set up a second factor: better {TOKEN}",
     "app_access_restricted": APPROVE,
     "access_denied": APPROVE,
+    "accesslimited": "the workspace takes no calls from this network: have an administrator allow this address",
     "enterprise_is_restricted": APPROVE,
     "is_bot": f"a bot may not do this: {TOKEN}",
     "ekm_access_denied": "the organisation has taken the keys of its messages back: ask its administrators",
@@ -50,6 +51,8 @@ CODES: Mapping[str, str] = {
     "no_team": HOOK,
     "no_active_hooks": HOOK,
     "invalid_token": HOOK,
+    "team_disabled": "the workspace is disabled: ask its administrators, or name another one's webhook",
+    "user_not_found": f"the person that it posts to is gone: {HOOK}",
     "action_prohibited": "an administrator restricts posting there: ask for the app, or name another channel",
     "posting_to_general_channel_denied": "only some may post to #general: name another channel",
     "ratelimited": "wait a minute and try again; the bridge by itself waits as long as Slack asks",
@@ -86,7 +89,7 @@ def advice(verdict: Verdict) -> str:
     """Say the next step after a verdict; empty where the message was taken."""
     if verdict.answer is Answer.SENT:
         return ""
-    for word in re.findall(r"[a-z]+(?:_[a-z]+)+|ratelimited", verdict.said):
+    for word in re.findall(r"[a-z]+(?:_[a-z]+)+|(?:rate|access)limited", verdict.said):
         if word in CODES:
             return CODES[word]
     if verdict.status is None:

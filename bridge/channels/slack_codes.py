@@ -31,14 +31,14 @@ class Meaning(StrEnum):
 
 _API = {
     Meaning.LIMITED: "ratelimited rate_limited",
-    Meaning.SLOW: """message_limit_exceeded team_added_to_org org_login_required accesslimited
+    Meaning.SLOW: """message_limit_exceeded team_added_to_org org_login_required
         external_channel_migrating streaming_state_conflict""",
     Meaning.PASSING: "service_unavailable request_timeout update_failed",
     Meaning.UNSURE: "fatal_error internal_error",
     Meaning.CREDENTIALS: """not_authed invalid_auth account_inactive token_revoked token_expired missing_scope
         not_allowed_token_type no_permission two_factor_setup_required app_access_restricted access_denied
-        enterprise_is_restricted is_bot ekm_access_denied metadata_must_be_sent_from_app send_on_behalf_not_allowed
-        as_user_not_supported team_access_not_granted""",
+        accesslimited enterprise_is_restricted is_bot ekm_access_denied metadata_must_be_sent_from_app
+        send_on_behalf_not_allowed as_user_not_supported team_access_not_granted""",
     Meaning.DESTINATION: """channel_not_found not_in_channel is_archived restricted_action
         restricted_action_read_only_channel restricted_action_thread_only_channel team_not_found
         messages_tab_disabled posting_to_channel_denied""",

@@ -15,7 +15,7 @@ _WORDS: Mapping[str, str] = {
     "restricted": """restricted_action restricted_action_read_only_channel restricted_action_thread_only_channel
         restricted_action_non_threadable_channel restricted_action_thread_locked posting_to_channel_denied
         posting_to_general_channel_denied action_prohibited app_access_restricted access_denied
-        enterprise_is_restricted team_access_not_granted""",
+        accesslimited enterprise_is_restricted team_access_not_granted""",
     "webhook": "no_service no_team no_active_hooks invalid_token team_disabled",
 }
 _SENTENCES: Mapping[str, Mapping[str, str]] = {
@@ -43,7 +43,7 @@ _REMEDIES = {word: remedy for remedy, words in _WORDS.items() for word in words.
 
 def remedy(problem: str, language: str) -> str:
     """Give the sentence for the first word in a problem that has one; empty where none has."""
-    for word in re.findall(r"[a-z]+(?:_[a-z]+)+", problem):
+    for word in re.findall(r"[a-z]+(?:_[a-z]+)+|accesslimited", problem):
         if word in _REMEDIES:
             return _SENTENCES[language][_REMEDIES[word]]
     return ""
