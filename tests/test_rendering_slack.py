@@ -167,6 +167,20 @@ def test_what_has_room_leaves_no_rest_and_a_long_title_of_a_link_is_missed_by_no
     assert builtin().render(telling, strict=True).rest == ()
 
 
+@pytest.mark.parametrize(("address", "first"), [("https://console.example/", "Open in console"), ("", "Book 1")])
+def test_each_link_of_the_route_has_a_button_though_slack_takes_twenty_five_in_a_row(address, first):
+    titles = [f"Book {number}" for number in range(1, 61)]
+    telling = telling_of(kind="slack", route={"links": {title: f"https://x.example/{title[5:]}" for title in titles}})
+
+    payload = payload_of(with_alarm(telling, url=address))
+
+    assert_slack_takes(payload)
+    labels = [
+        one["text"]["text"] for block in blocks_of(payload) if block["type"] == "actions" for one in block["elements"]
+    ]
+    assert labels == ([first] if address else []) + titles
+
+
 def test_a_shortened_field_keeps_the_others_whole(tmp_path):
     telling = with_alarm(telling_of(kind="slack"), policy_name="x" * 4000, policy_id="policy-1")
     text = '{"text": "t", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*Policy* {{ alarm.policy_name }} ({{ alarm.policy_id }}) <https://x.example|more>"}}]}'
