@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from bridge.alarm import State
 from bridge.channels import KINDS
 from bridge.channels.slack_codes import CODES, FAMILIES, WEBHOOK_CODES, Meaning
 from bridge.config import load
@@ -22,6 +23,11 @@ UNDER = {  # the bold words above a table of errors, and the meanings it lists
     "This message, whatever its form": {Meaning.FINAL},
     "The message to change or answer is not there": {Meaning.GONE},
 }
+
+
+BARS = {
+    "red": "#E01E5A", "orange": "#E8590C", "dark red": "#A61E4D", "green": "#2EB67D", "grey": "#868E96", "violet": "#7048E8",
+}  # fmt: skip
 
 
 def block(number):
@@ -87,16 +93,14 @@ def test_the_limits_that_it_names_are_those_kept():
     assert said.format(*numbers) in PAGE
 
 
-def test_the_signs_that_it_names_are_those_of_the_templates():
-    rows = dict(
-        re.findall(
-            r"^\| (\w+) \| (\S+) \| (?:\w+ ?)+ \|", PAGE.split("## What you see")[1].split("\n## ")[0], re.MULTILINE
-        )
-    )
-    assert rows.pop("state") == "sign"
-    for state, sign in rows.items():
-        assert sign in (builtin_templates() / "slack" / f"{state}.slack.json.j2").read_text("utf-8"), state
-    assert len(rows) >= 8
+def test_the_signs_and_bars_that_it_names_are_those_of_the_templates():
+    section = PAGE.split("## What you see")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\w+) \| (\S+) \| ((?:\w+ ?)+) \|", section, re.MULTILINE)
+    assert rows.pop(0) == ("state", "sign", "bar")
+    for state, sign, bar in rows:
+        template = (builtin_templates() / "slack" / f"{state}.slack.json.j2").read_text("utf-8")
+        assert (sign in template, BARS[bar] in template) == (True, True), state
+    assert len(rows) == len(State)
 
 
 def test_every_picture_and_page_that_it_leads_to_is_there():

@@ -59,6 +59,11 @@ def ends(language):
     return digest("slack", language, counts=counts, whom=(), worst=worst)
 
 
+def mentioning(telling):
+    """Have it mention somebody, as a config may say for any state but those that are told by an update alone."""
+    return replace(telling, route=replace(telling.route, mention=("<!here>", "<@U012AB3CD>")))
+
+
 SAID_BESIDES = {
     "said-again": again,
     "said-late": late,
@@ -70,6 +75,8 @@ SAID_BESIDES = {
     "said-in-its-own-timezone": lambda language: replace(
         of(language), channel=channel("slack", language=language, own_timezone=True)
     ),
+    "said-recovery-that-mentions": lambda language: mentioning(of(language, State.RECOVERED)),
+    "said-answer-that-mentions": lambda language: mentioning(of(language, State.RECOVERED, brief=True)),
     "digest-of-ends": ends,
 }
 

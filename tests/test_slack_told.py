@@ -235,6 +235,27 @@ async def test_a_life_needs_the_scope_chat_write_alone_and_learns_the_channels_i
         ]
 
 
+# times
+
+
+@pytest.mark.parametrize(
+    ("more", "since"),
+    [
+        ("", "<!date^1620736260^{date_short_pretty} {time}|2021-05-11 14:31:00 +02:00>"),
+        (", timezone: America/New_York", "2021-05-11 08:31:00 -04:00"),
+    ],
+    ids=["of the config", "of the channel itself"],
+)
+@virtual
+async def test_times_are_the_readers_with_those_of_the_config_in_their_place_and_the_channels_where_it_has_a_zone(
+    more, since, tmp_path, clock
+):
+    async with a_life(tmp_path, clock, more=more, routes="timezone: Europe/Berlin\n") as (slack, _, hear):
+        await hear(2, fires("a"))
+        (message,) = slack.messages
+        assert message.content["attachments"][0]["blocks"][0]["fields"][0]["text"] == f"*Since*\n{since}"
+
+
 # what nobody understood
 
 

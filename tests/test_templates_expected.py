@@ -25,6 +25,7 @@ from tests.test_sources_dimensions import SETS, wrapped
 EXPECTED = Path(__file__).with_name("expected")
 ROUTE = {"links": {"Runbook": "https://wiki.example/runbook", "值班手册": "https://wiki.example/oncall"}}
 MENTIONED = {**ROUTE, "mention": ("<!here>",)}
+CALLING = frozenset({State.TRIGGERED, State.ESCALATED})  # which mention whom the config says for a trigger
 SINCE = {"started_at": RECEIVED_AT - timedelta(hours=1, minutes=5), "occurred_at": RECEIVED_AT}
 LASTING = frozenset({State.REPEAT, State.ESCALATED})  # what is told of them says for how long
 STATES: dict[
@@ -55,8 +56,13 @@ REPLIES = [  # to an alarm's own message
 def reply(state: State, language: str, step: Step = Step.THREAD) -> Telling:
     """Give an answer to an alarm's own message."""
     sample, event = STATES[state]
-    telling = telling_of(sample, "slack", state=state, language=language, route=MENTIONED, event=event)
+    telling = telling_of(sample, "slack", state=state, language=language, route=route_in(state), event=event)
     return replace(lasting(telling), step=step, brief=True)
+
+
+def route_in(state: State) -> dict[str, Any]:
+    """Give the route of what is shown in a state: other states mention nobody unless told to, or cannot."""
+    return MENTIONED if state in CALLING else ROUTE
 
 
 def lasting(telling: Telling) -> Telling:
@@ -116,7 +122,7 @@ def test_each_state_is_told_in_exactly_these_words(state, language):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_state_is_told_to_slack_in_exactly_these_blocks(state, language):
     sample, event = STATES[state]
-    telling = lasting(telling_of(sample, "slack", state=state, language=language, route=MENTIONED, event=event))
+    telling = lasting(telling_of(sample, "slack", state=state, language=language, route=route_in(state), event=event))
 
     payload = payload_of(telling)
 
