@@ -8,11 +8,11 @@ import structlog
 
 from bridge.alarm import BRIDGE, State
 from bridge.episode import Event
-from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict
+from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict, Why
 from bridge.metrics import Metrics
 from bridge.retry import Move
 from bridge.sources import own
-from bridge.store import OVER_UNHEARD, Result, went_round
+from bridge.store import OVER_UNHEARD, Result
 from bridge.trouble import Reporter, Trouble
 
 QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
@@ -73,7 +73,7 @@ def falls_short(delivery: Delivery, verdict: Verdict, message: Message) -> str:
     return verdict.without or (SHORTENED if message.rest else "")
 
 
-def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime) -> Result:
+def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime, why: Why = Why.NONE) -> Result:
     """Give the result of a delivery that ends without a call."""
     return Result(
         delivery=delivery,
@@ -83,6 +83,7 @@ def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime)
         step=delivery.step,
         attempts=delivery.attempts,
         note=note,
+        why=why,
         plain=delivery.plain,
     )
 
@@ -94,12 +95,11 @@ def dissolved(digest: Delivery, note: str, *, now: datetime) -> Result:
 
 def over_unheard(delivery: Delivery, behind: Iterable[Delivery], *, now: datetime) -> Result:
     """Give the result of what a mended channel need not hear, with all that waits behind it of the same episode."""
-    also = tuple(
-        ended(one, DeliveryState.SUPERSEDED, OVER_UNHEARD, now=now)
-        for one in behind
-        if one.event.episode_id == delivery.event.episode_id
+    others = (one for one in behind if one.event.episode_id == delivery.event.episode_id)
+    first, *also = (
+        ended(one, DeliveryState.SUPERSEDED, OVER_UNHEARD, now=now, why=Why.OVER_UNHEARD) for one in (delivery, *others)
     )
-    return replace(ended(delivery, DeliveryState.SUPERSEDED, OVER_UNHEARD, now=now), also=also)
+    return replace(first, also=tuple(also))
 
 
 def goes_along(moved: Result, behind: Iterable[Delivery]) -> Result:
@@ -107,7 +107,7 @@ def goes_along(moved: Result, behind: Iterable[Delivery]) -> Result:
     also = tuple(
         replace(moved, delivery=one, step=one.step, attempts=one.attempts, plain=one.plain)
         for one in behind
-        if _goes_with(moved.delivery.event, one) and not went_round(one)
+        if _goes_with(moved.delivery.event, one) and one.why is not Why.WENT_ROUND
     )
     return replace(moved, also=also)
 
@@ -144,6 +144,7 @@ def as_stored(result: Result) -> Delivery:
         attempts=result.attempts,
         due_at=result.due_at,
         note=result.note,
+        why=result.why,
         alarm=None,  # read again from the body when its time comes: thousands may wait
     )
 

@@ -38,6 +38,14 @@ class DeliveryState(StrEnum):
     DEAD = "dead"  # a dead letter
 
 
+class Why(StrEnum):
+    """Why a delivery stands where it does, as far as anything is decided by it; its note says it in words."""
+
+    NONE = ""
+    WENT_ROUND = "went_round"  # its fallback handed it on, and nobody took it: it waits until its channel is mended
+    OVER_UNHEARD = "over_unheard"  # superseded: its alarm was over before the channel was mended
+
+
 @record
 class Delivery:
     """One call that is owed to one channel because of one event."""
@@ -52,6 +60,7 @@ class Delivery:
     attempts: int = 0
     due_at: datetime
     note: str = ""  # why it is here or ended so, in words
+    why: Why = Why.NONE
     instead_of: str = ""  # the broken channel that should have had it, and why: "ops: invalid_auth"
     replayed_at: datetime | None = None  # when a person put it back into its queue
     body: bytes | None = None  # the callback's own; None: on disk

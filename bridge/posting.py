@@ -25,12 +25,12 @@ from bridge.channels import Finding, Linked, Searched
 from bridge.clock import Clock
 from bridge.condition import Condition
 from bridge.merging import together, told_by, told_with
-from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Message, Step, Verdict
+from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Message, Step, Verdict, Why
 from bridge.pace import Spacing, Window
 from bridge.planning import is_no_news
 from bridge.post import NotBegun, Outbox, Post, Tell
 from bridge.retry import is_too_late, next_move
-from bridge.store import Pause, Result, StoreError, handed_to, went_round
+from bridge.store import Pause, Result, StoreError
 
 LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
 SHORTEST_HOLD_SECONDS = 0.001  # what is left of a pause may be less than a date tells apart: it would be due at once
@@ -69,7 +69,7 @@ class Poster:
 
     def stays(self, delivery: Delivery) -> bool:
         """Say whether a delivery stays in a broken channel: it is about the fallback, or came back from it."""
-        return is_about(delivery, self.post.fallback or "") or went_round(delivery)
+        return is_about(delivery, self.post.fallback or "") or delivery.why is Why.WENT_ROUND
 
     async def _attempt(self, delivery: Delivery, behind: Sequence[Delivery]) -> Result:
         """Decide whether a delivery is to be made, and make it."""
@@ -198,9 +198,9 @@ class Poster:
                 return dissolved(delivery, f"what it would have told goes to {to}: {post.name} is broken", now=now)
             until = now + timedelta(seconds=self.condition.pause_seconds())
             if self.stays(delivery):
-                note = delivery.note if went_round(delivery) else f"not for {to}"
-                return replace(ended(delivery, DeliveryState.WAITING, note, now=now), due_at=until)
-            note = f"{handed_to(to)} {post.name} is broken: {why}"
+                note = delivery.note if delivery.why is Why.WENT_ROUND else f"not for {to}"
+                return replace(ended(delivery, DeliveryState.WAITING, note, now=now, why=delivery.why), due_at=until)
+            note = f"handed to {to}: {post.name} is broken: {why}"
             moved = ended(delivery, DeliveryState.MOVED, note, now=now)
             return goes_along(replace(moved, due_at=until, handed_to=to, because=why), behind)
         if delivery.event.state is State.DIGEST and not post.chat:  # its channel was of another type

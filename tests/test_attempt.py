@@ -23,7 +23,7 @@ from bridge.attempt import (
     report,
     revived,
 )
-from bridge.message import Answer, Call, DeliveryState, Message, Step
+from bridge.message import Answer, Call, DeliveryState, Message, Step, Why
 from bridge.metrics import Metrics
 from bridge.retry import Move
 from bridge.sources.own import Own, body_of
@@ -116,7 +116,8 @@ def test_what_a_mended_channel_need_not_hear_ends_with_all_of_its_episode_that_w
     first, second, other = a_delivery(1, episode_id=1), a_delivery(2, episode_id=1), a_delivery(3, episode_id=2)
     note = "it was over before the channel was mended, which never had its trigger"
     result = over_unheard(first, [second, other], now=NOW)
-    assert result == replace(ended(first, SUPERSEDED, note, now=NOW), also=(ended(second, SUPERSEDED, note, now=NOW),))
+    ends = [ended(one, SUPERSEDED, note, now=NOW, why=Why.OVER_UNHEARD) for one in (first, second)]
+    assert result == replace(ends[0], also=(ends[1],))
 
 
 def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits_as_it_is():
@@ -137,7 +138,7 @@ def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits
     [
         {"episode_id": 2},
         {"step": Step.REST},
-        {"note": "dba handed it on, and nobody took it: 401"},
+        {"why": Why.WENT_ROUND},
         {"state": DeliveryState.BEGUN},
         {"state_told": State.TRIGGERED},
         {"number": 4},
@@ -168,7 +169,7 @@ def test_what_another_message_told_as_well_names_that_one():
 def test_a_delivery_is_as_its_result_left_it_but_for_what_can_be_read_again():
     alarm = Alarm(status=Status.FIRING, received_at=START, occurred_at=START)
     delivery = a_delivery(step=Step.UPDATE, alarm=alarm, body=b"{}")
-    result = replace(came_to(delivery=delivery, plain=True, forget_message=True), state=DEAD)
+    result = replace(came_to(delivery=delivery, plain=True, forget_message=True), state=DEAD, why=Why.WENT_ROUND)
     assert as_stored(result) == a_delivery(
         step=Step.POST,
         state=DEAD,
@@ -176,6 +177,7 @@ def test_a_delivery_is_as_its_result_left_it_but_for_what_can_be_read_again():
         attempts=1,
         due_at=NOW + timedelta(seconds=30),
         note="why",
+        why=Why.WENT_ROUND,
         body=b"{}",
     )
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bridge.alarm import State
 from bridge.attempt import SHORTENED, TOLD_TOGETHER
 from bridge.channels.kind import Finding
-from bridge.message import BEFORE, Answer, Count, DeliveryState, Digest, Message, Step, Verdict
+from bridge.message import BEFORE, Answer, Count, DeliveryState, Digest, Message, Step, Verdict, Why
 from bridge.pace import Spacing, Window
 from bridge.post import Post
 from bridge.posting import Poster
@@ -202,8 +202,10 @@ async def test_what_is_about_the_fallback_or_came_round_waits_for_the_channel_it
     ops.condition.hands_over = True
     result = await ops.attempt(an_own_alarm("dba"))
     assert (result.state, result.note, result.due_at - clock.now()) == (WAITING, "not for dba", timedelta(seconds=300))
-    round_ = a_delivery(note="dba handed it on, and nobody took it: ops is broken: 401")
-    assert await ops.outcome(round_) == (WAITING, round_.note)
+    round_ = a_delivery(note="dba handed it on, and nobody took it: ops is broken: 401", why=Why.WENT_ROUND)
+    result = await ops.attempt(round_)
+    assert (result.state, result.note, result.why) == (WAITING, round_.note, Why.WENT_ROUND)
+    assert (await ops.outcome(replace(round_, why=Why.NONE)))[0] is DeliveryState.MOVED  # words decide nothing
     assert (await ops.outcome(an_own_alarm("ops")))[0] is DeliveryState.MOVED
 
 

@@ -192,6 +192,13 @@ def test_a_look_that_finds_nothing_to_do_changes_nothing(shelf):
     assert states(shelf) == [(FAR + 2, "waiting", "")]
 
 
+def test_what_came_round_is_told_in_a_digest_and_waits_for_its_fallback_again_if_that_dissolves(shelf):
+    waits(shelf, columns={"why": "went_round"})
+    look(shelf, digested={TOLD_BY_NOTHING: (FAR + 2,)})
+    dissolve(shelf.connection, 1_000_001)
+    assert shelf.rows(f"SELECT state, note, why FROM deliveries WHERE id = {FAR + 2}") == [("waiting", "", "")]
+
+
 def test_what_need_not_be_said_and_what_is_too_old_ends_with_its_reason(shelf):
     for number in (1, 2, 3):
         waits(shelf, number)
@@ -211,7 +218,8 @@ def test_what_came_and_went_while_the_chat_was_broken_is_left_out(mended_at, sta
     episode = shelf.episode(1, phase=Phase.RECOVERED)
     shelf.delivery(episode + 2, shelf.event(episode + 1, episode))
     look(shelf, mended_at=mended_at)
-    assert states(shelf) == [(episode + 2, state, OVER_UNHEARD if state == "superseded" else "")]
+    note, why = (OVER_UNHEARD, "over_unheard") if state == "superseded" else ("", "")
+    assert shelf.rows("SELECT state, note, why FROM deliveries") == [(state, note, why)]
 
 
 def test_a_digest_that_begins_is_an_event_and_one_delivery_and_waits_a_little(shelf):

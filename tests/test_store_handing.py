@@ -91,11 +91,11 @@ def test_a_channel_that_had_the_event_and_was_to_tell_it_again_keeps_the_alarm(s
 
 def test_what_came_round_stays_where_it_is_and_says_so(shelf):
     event = shelf.event(FAR + 1, shelf.episode(1, OPS))
-    shelf.delivery(FAR + 2, event, state=MOVED, note="handed to dba: ops is broken: 401")
-    shelf.delivery(3 * FAR, event, channel="dba", state=MOVED, note="handed to ops: dba is broken: 503")
+    shelf.delivery(FAR + 2, event, state=MOVED, columns={"handed_to": "dba"})
+    shelf.delivery(3 * FAR, event, channel="dba", state=MOVED, columns={"handed_to": "ops"})
     assert moved(shelf, 5 * FAR, event) == [Handed(back="ops")]
-    assert shelf.rows("SELECT id, state, note FROM deliveries WHERE state = 'waiting'") == [
-        (5 * FAR, "waiting", "dba handed it on, and nobody took it: ops is broken: 401")
+    assert shelf.rows("SELECT id, note, handed_to, why FROM deliveries WHERE state = 'waiting'") == [
+        (5 * FAR, "dba handed it on, and nobody took it: ops is broken: 401", "", "went_round")
     ]
     assert who_has_it(shelf) == '[["ops","cvm",null,""]]'
 
@@ -198,9 +198,10 @@ def test_an_end_that_waits_here_goes_along(shelf):
     assert moved(shelf, FAR + 2, event, also=(known,)) == [Handed(to="dba"), Handed(to="dba")]
     note = "instead of ops, which is broken: 401"
     assert shelf.rows(MOVED_ROW) == [("dba", FAR + 1, "waiting", note), ("dba", 5 * FAR, "waiting", note)]
-    assert shelf.rows(f"SELECT state, note FROM deliveries WHERE id = {waiting.id}") == [
-        ("moved", "handed to dba: ops is broken: 401")
-    ]
+    assert (
+        shelf.rows(f"SELECT state, note, handed_to FROM deliveries WHERE id IN ({FAR + 2}, {waiting.id})")
+        == [("moved", "handed to dba: ops is broken: 401", "dba")] * 2
+    )
 
 
 def test_what_made_an_alarm_fire_again_goes_along_with_what_was_before_and_after(shelf):
@@ -235,7 +236,7 @@ def test_a_channel_of_which_something_stays_that_it_thought_had_gone_along_reads
         {"state": DeliveryState.BEGUN},
         {"state": SENT},
         {"step": Step.REST},
-        {"note": "dba handed it on, and nobody took it: ops is broken: 401"},
+        {"columns": {"why": "went_round"}},
     ],
     ids=["another channel's", "begun", "told", "the rest of a message", "what came round"],
 )

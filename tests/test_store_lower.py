@@ -9,7 +9,7 @@ from bridge.alarm import State
 from bridge.attempt import ended
 from bridge.clock import EPOCH, milliseconds
 from bridge.episode import Given, Phase
-from bridge.message import Answer, DeliveryState, Step, Verdict
+from bridge.message import Answer, DeliveryState, Step, Verdict, Why
 from bridge.store import OVER_UNHEARD, ChannelState, Pause, QueueLength, Result, Told, Unsure
 from bridge.store.handing import Handed
 from bridge.store.lower import (
@@ -87,13 +87,14 @@ def test_what_an_attempt_came_to_is_kept_with_its_answer(shelf):
         attempts=3,
         due_at=due_at,
         note="invalid\x00 blocks",
+        why=Why.WENT_ROUND,
         plain=True,
         sent="CPU\x00",
         step=Step.POST,
     )
     assert finish(shelf, result) == []
-    assert shelf.rows("SELECT state, attempts, due_at, note, step, plain FROM deliveries") == [
-        ("waiting", 3, milliseconds(due_at), "invalid\ufffd blocks", "post", 1)
+    assert shelf.rows("SELECT state, attempts, due_at, note, why, step, plain FROM deliveries") == [
+        ("waiting", 3, milliseconds(due_at), "invalid\ufffd blocks", "went_round", "post", 1)
     ]
     assert shelf.rows("SELECT id, delivery_id, made_at, answer, status, said, sent FROM attempts") == [
         (1_000_001, delivery.id, milliseconds(LATER), "rejected", 200, "invalid\ufffd blocks", "CPU\ufffd")
@@ -251,10 +252,10 @@ def over_unheard(shelf, phase=Phase.RECOVERED, channel="ops", **delivery):
         ({"phase": Phase.OPEN}, False),
         ({"channel": "dba"}, False),
         ({"state": SENT}, False),
-        ({"state": SUPERSEDED, "note": OVER_UNHEARD}, True),
-        ({"state": SUPERSEDED, "note": "a newer update waits"}, False),
+        ({"state": SUPERSEDED, "columns": {"why": "over_unheard"}}, True),
+        ({"state": SUPERSEDED, "note": OVER_UNHEARD}, False),
     ],
-    ids=["it waits", "open", "elsewhere", "told", "left out for this", "left out"],
+    ids=["it waits", "open", "elsewhere", "told", "left out for this", "with its words alone"],
 )
 def test_an_alarm_is_over_of_which_a_channel_never_had_the_trigger(given, expected, shelf):
     assert over_unheard(shelf, **given) is expected

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from bridge.clock import SystemClock
 from bridge.store import StoreError, engines, opening
 from bridge.store.lock import Lock
+from bridge.store.migrating import migrate
 from bridge.store.opening import open_store
 from bridge.store.schema import metadata
 from bridge.store.versions import MIGRATIONS, newest_version, versions_of
@@ -65,6 +66,23 @@ def newer(tmp_path, monkeypatch):
         return file
 
     return begin
+
+
+@pytest.fixture
+def older(tmp_path, store_path):
+    """Make a store as a bridge left it that had the migrations up to this one and no later."""
+
+    def make(version):
+        folder = tmp_path / "old migrations"
+        shutil.copytree(MIGRATIONS, folder)
+        for file in (folder / "versions").glob("0*.py"):
+            if file.name[:4] > version:
+                file.unlink()
+        engine = engines.engine(store_path, "IMMEDIATE")
+        migrate(engine, folder)
+        engine.dispose()
+
+    return make
 
 
 def run(path, *statements):
@@ -144,6 +162,36 @@ def test_an_older_database_is_migrated_with_what_is_in_it(opened, store_path, ne
     opened()
     assert run(store_path, "SELECT version_num FROM alembic_version") == [("9999",)]
     assert run(store_path, "SELECT value FROM facts WHERE name = 'mark'") == [("kept and migrated",)]
+
+
+ROUND = "dba handed it on, and nobody took it: ops is broken: 401"
+LEFT_OUT = "it was over before the channel was mended, which never had its trigger"
+
+
+@pytest.mark.parametrize(
+    ("state", "note", "handed_to", "why"),
+    [
+        ("moved", "handed to dba: ops is broken: 401: handed to help", "dba", ""),
+        ("waiting", ROUND, "", "went_round"),
+        ("begun", ROUND, "", "went_round"),
+        ("dead", f"given up after 1 day: {ROUND}", "", ""),
+        ("superseded", LEFT_OUT, "", "over_unheard"),
+        ("superseded", "a newer update waits", "", ""),
+        ("waiting", "instead of ops, which is broken: handed to dba: 401", "", ""),
+        ("sent", "", "", ""),
+    ],
+    ids=["moved", "came round", "begun", "given up", "left out", "superseded", "taken over", "sent"],
+)
+def test_what_the_notes_of_an_older_store_decided_is_read_off_them_once(
+    state, note, handed_to, why, opened, older, store_path
+):
+    older("0006")
+    columns = "id, event_id, channel, route, step, plain, state, attempts, due_at, note"
+    run(
+        store_path, f"INSERT INTO deliveries ({columns}) VALUES (1, 1, 'ops', '', 'post', 0, '{state}', 0, 0, '{note}')"
+    )
+    opened()
+    assert run(store_path, "SELECT state, note, handed_to, why FROM deliveries") == [(state, note, handed_to, why)]
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(opened, store_path, newer):

@@ -9,7 +9,7 @@ from bridge.clock import milliseconds
 from bridge.episode import Phase
 from bridge.message import Answer, DeliveryState, Verdict
 from bridge.store import digest_statements, unheard
-from bridge.store.unheard import OVER_UNHEARD, among, waiting
+from bridge.store.unheard import among, waiting
 from tests.fakes.shelf import FAR, Shelf
 from tests.fakes.virtual import START
 from tests.test_store_digests import DIGEST, digest_waits
@@ -89,7 +89,7 @@ def test_the_end_of_what_was_told_is_told(shelf):
     assert unheard_of(shelf) == []
 
 
-LEFT_OUT = {"state": DeliveryState.SUPERSEDED, "note": OVER_UNHEARD}
+LEFT_OUT = {"state": DeliveryState.SUPERSEDED, "columns": {"why": "over_unheard"}}
 
 
 def an_end(shelf):

@@ -4,7 +4,6 @@
 """
 
 from bridge.store.digests import Merging
-from bridge.store.handing import handed_to, went_round
 from bridge.store.reading import PAGE
 from bridge.store.store import Store, Work, Written
 from bridge.store.unheard import OVER_UNHEARD
@@ -49,6 +48,4 @@ __all__ = [
     "Work",
     "Writer",
     "Written",
-    "handed_to",
-    "went_round",
 ]

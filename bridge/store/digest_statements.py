@@ -6,6 +6,7 @@ from bridge.alarm import ENDINGS, SERIOUS, SEVERITIES, State
 from bridge.store.schema import callbacks, deliveries, episodes, events, message_episodes, messages
 from bridge.store.statements import A_DELIVERY, IS_OVER, IS_WORK
 
+EMPTY = literal_column("''", deliveries.c.note.type)
 DIGESTED = deliveries.c.state == literal_column("'digested'")
 OF_DIGEST = and_(deliveries.c.digest == bindparam("digest"), DIGESTED)
 
@@ -57,12 +58,12 @@ any_digest = select(literal(1)).where(deliveries.c.digest.is_not(None)).limit(1)
 end = (  # without an attempt
     update(deliveries)
     .where(deliveries.c.id == bindparam("id_"))
-    .values(state=bindparam("state_"), note=bindparam("note_"))
+    .values(state=bindparam("state_"), note=bindparam("note_"), why=bindparam("why_"), handed_to=EMPTY)
 )
 digest = (  # a digest tells of it
     update(deliveries)
     .where(deliveries.c.id == bindparam("id_"))
-    .values(state=literal_column("'digested'"), digest=bindparam("digest_"), note=bindparam("note_"))
+    .values(state=literal_column("'digested'"), digest=bindparam("digest_"), note=bindparam("note_"), why=EMPTY)
 )
 answer = (  # it answers another digest
     update(deliveries).where(deliveries.c.id == bindparam("id_")).values(digest=bindparam("digest_"))
@@ -78,7 +79,7 @@ sooner = (  # a digest that waits goes no later than one that begins now
 dissolve = (  # what it would tell of waits again
     update(deliveries)
     .where(deliveries.c.digest == bindparam("digest_"), DIGESTED)
-    .values(state=literal_column("'waiting'"), digest=None, note=literal_column("''"))
+    .values(state=literal_column("'waiting'"), digest=None, note=EMPTY)
 )
 
 told = (  # each alarm of a digest, its newest state in the first place

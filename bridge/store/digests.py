@@ -15,7 +15,7 @@ from bridge.alarm import State
 from bridge.clock import milliseconds
 from bridge.digesting import NAMED, TOLD_BY_NOTHING, Crowd, Plan, Waiting
 from bridge.episode import Cause, Event
-from bridge.message import Count, Delivery, DeliveryState, Digest, Step
+from bridge.message import Count, Delivery, DeliveryState, Digest, Step, Why
 from bridge.store import digest_statements as statements
 from bridge.store import rows, unheard
 from bridge.store.statements import add_delivery, add_event
@@ -46,7 +46,7 @@ def merge(connection: Connection, merging: Merging, ids: Ids) -> Merged:
     left = [row for row in found if row.id not in gone]
     planned = merging.plan(_crowd(connection, merging, left, digests))
     planned = replace(planned, superseded={**planned.superseded, **dict.fromkeys(unheard_of, unheard.OVER_UNHEARD)})
-    _end(connection, planned, merging.give_up_after)
+    _end(connection, planned, gone, merging.give_up_after)
     for answered, deliveries in planned.digested.items():
         event_id, delivery_id = _digest(connection, merging, ids, answered, digests.get(answered))
         note = f"told in a digest: delivery {delivery_id}"
@@ -109,14 +109,15 @@ def _told(connection: Connection, channel: str, episodes: Collection[int]) -> di
     return {episode: digest for episode, (_, digest) in newest.items() if digest}
 
 
-def _end(connection: Connection, planned: Plan, give_up_after: timedelta) -> None:
+def _end(connection: Connection, planned: Plan, unheard_of: Collection[int], give_up_after: timedelta) -> None:
     """End what need not be said, and what is too old."""
+    superseded, dead = DeliveryState.SUPERSEDED.value, DeliveryState.DEAD.value
     values = [
-        {"id_": one, "state_": DeliveryState.SUPERSEDED.value, "note_": note}
+        {"id_": one, "state_": superseded, "note_": note, "why_": Why.OVER_UNHEARD.value if one in unheard_of else ""}
         for one, note in planned.superseded.items()
     ]
     note = f"given up after {give_up_after}: too much waited"
-    values += [{"id_": one, "state_": DeliveryState.DEAD.value, "note_": note} for one in planned.late]
+    values += [{"id_": one, "state_": dead, "note_": note, "why_": ""} for one in planned.late]
     if values:
         connection.execute(statements.end, values)
 

@@ -19,22 +19,20 @@ from sqlalchemy import Connection
 
 from bridge.alarm import ENDINGS, State
 from bridge.episode import Episode, Given, Phase
-from bridge.message import Delivery, DeliveryState, Step
+from bridge.message import Delivery, DeliveryState, Step, Why
 from bridge.store import digest_statements, rows
 from bridge.store import handing_statements as statements
 from bridge.store.statements import add_delivery, change_episode, episode_by_id
 from bridge.store.work import Ids, Result
 
 NO_EVENT = 0
-HANDED_TO = "handed to "
-WENT_ROUND = " handed it on, and nobody took it:"
 NEWS = frozenset({State.TRIGGERED, State.ESCALATED, State.REPEAT}) | ENDINGS
 OVERTAKES: Mapping[State, frozenset[State]] = {State.ESCALATED: NEWS - {State.REPEAT}}  # that one is never skipped
 WORK = frozenset({DeliveryState.WAITING, DeliveryState.BEGUN})
 TOLD = frozenset({DeliveryState.SENT, DeliveryState.DIGESTED})
 ELSEWHERE = frozenset({DeliveryState.SUPERSEDED, DeliveryState.MOVED})
 
-Calls = Sequence[Any]  # of one event: id, channel, state, note
+Calls = Sequence[Any]  # of one event: id, channel, state, handed_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +50,11 @@ def hand_over(connection: Connection, result: Result, ids: Ids) -> list[Handed]:
     trigger would never hear of the end. The channel reads again where other ones went than it knew of:
     it has forgotten those that it thought had gone.
     """
-    handed = [_give(connection, result, ids)]
+    handed: list[Handed] = []
     left = _left_behind(connection, result.delivery)
-    for one in left:
-        connection.execute(statements.move, {"id_": one.id, "note_": rows.clean(result.note)})
+    for one in (result.delivery, *left):
+        values = {"id_": one.id, "note_": rows.clean(result.note), "to_": result.handed_to}
+        connection.execute(statements.move, values)
         handed.append(_give(connection, replace(result, delivery=one), ids))
     if {one.id for one in left} != {one.delivery.id for one in result.also}:
         handed.append(Handed(back=result.delivery.channel))
@@ -70,7 +69,7 @@ def _left_behind(connection: Connection, delivery: Delivery) -> list[Delivery]:
         "id_": delivery.id,
     }
     found = [rows.delivery_of(row) for row in connection.execute(statements.left_behind, values)]
-    return [one for one in found if not went_round(one)]
+    return [one for one in found if one.why is not Why.WENT_ROUND]
 
 
 def _give(connection: Connection, result: Result, ids: Ids) -> Handed:
@@ -78,8 +77,8 @@ def _give(connection: Connection, result: Result, ids: Ids) -> Handed:
     delivery, to = result.delivery, result.handed_to
     calls = _calls(connection, delivery.event.id)
     if is_circle(calls, delivery, to):
-        note = f"{to}{WENT_ROUND} {result.note.removeprefix(handed_to(to)).strip()}"
-        connection.execute(statements.stay, {"id_": delivery.id, "note_": note})
+        note = f"{to} handed it on, and nobody took it: {delivery.channel} is broken: {result.because}".rstrip()
+        connection.execute(statements.stay, {"id_": delivery.id, "note_": rows.clean(note)})
         return Handed(back=delivery.channel)
     row = connection.execute(episode_by_id, {"id_": delivery.event.episode_id}).first()
     episode = None if row is None else rows.episode_of(row)
@@ -91,7 +90,7 @@ def _give(connection: Connection, result: Result, ids: Ids) -> Handed:
         return Handed()
     if episode is not None and (newer := _newer(connection, delivery, episode, to)) is not None:
         note = f"{to} has newer news of it already: delivery {newer.id}"
-        values = {"id_": delivery.id, "state_": DeliveryState.SUPERSEDED.value, "note_": note}
+        values = {"id_": delivery.id, "state_": DeliveryState.SUPERSEDED.value, "note_": note, "why_": ""}
         connection.execute(digest_statements.end, values)
         return Handed()
     _add(connection, result, episode, ids)
@@ -106,16 +105,6 @@ def _add(connection: Connection, result: Result, episode: Episode | None, ids: I
     if ending:
         event = replace(taken.event, id=ending)
         connection.execute(add_delivery, rows.delivery_row(replace(taken, id=ids.next(), event=event)))
-
-
-def handed_to(channel: str) -> str:
-    """Give how the note of a delivery begins that another channel took over."""
-    return f"{HANDED_TO}{channel}:"
-
-
-def went_round(delivery: Delivery) -> bool:
-    """Say whether a delivery came back to its channel in a circle of fallbacks: it waits there until that is mended."""
-    return WENT_ROUND in delivery.note
 
 
 def is_told(calls: Calls, delivery: Delivery, to: str) -> bool:
@@ -134,18 +123,13 @@ def is_circle(calls: Calls, delivery: Delivery, to: str) -> bool:
         others = [one for one in calls if one.channel == name and one.id != delivery.id]
         if any(one.state != DeliveryState.MOVED for one in others):
             return False
-        following += {_target(one.note) for one in others} - reached
+        following += {one.handed_to for one in others} - reached
     return bool(reached)
 
 
 def _was_handed_before(calls: Calls, delivery: Delivery, to: str) -> bool:
     before = (one for one in calls if one.id < delivery.id and one.state == DeliveryState.MOVED)
-    return any(_target(one.note) == to for one in before)
-
-
-def _target(note: str) -> str:
-    """Give the channel that a delivery was handed to, from its note."""
-    return note.removeprefix(HANDED_TO).partition(":")[0]
+    return any(one.handed_to == to for one in before)
 
 
 def _calls(connection: Connection, event_id: int) -> Calls:

@@ -16,7 +16,7 @@ TRIGGERED_AGAIN = and_(  # by a callback of an episode that had recovered
 
 calls = union_all(  # all calls of an event: those made with it, and what was handed over
     *(
-        select(deliveries.c.id, deliveries.c.channel, deliveries.c.state, deliveries.c.note).where(
+        select(deliveries.c.id, deliveries.c.channel, deliveries.c.state, deliveries.c.handed_to).where(
             deliveries.c.event_id == bindparam("event_id_"), where
         )
         for where in (deliveries.c.id.between(bindparam("event_id_"), bindparam("event_id_") + NEAR), NOT_AT_ONCE)
@@ -56,15 +56,16 @@ left_behind = (  # what else waits of an episode for a channel, from an event on
     )
     .order_by(deliveries.c.id)
 )
-move = (  # it goes with another one of its alarm
+move = (  # a fallback channel has it now
     update(deliveries)
     .where(deliveries.c.id == bindparam("id_"))
-    .values(state=literal_column("'moved'"), note=bindparam("note_"))
+    .values(state=literal_column("'moved'"), note=bindparam("note_"), handed_to=bindparam("to_"))
 )
 stay = (  # it is not handed over after all
     update(deliveries)
     .where(deliveries.c.id == bindparam("id_"))
-    .values(state=literal_column("'waiting'"), note=bindparam("note_"))
+    .values(state=literal_column("'waiting'"), note=bindparam("note_"), why=literal_column("'went_round'"))
+    .values(handed_to=literal_column("''"))
 )
 mine = select(episodes.c.id).where(episodes.c.key == bindparam("key"), episodes.c.id >= bindparam("episode"))
 later = union_all(  # events of an alarm: no triggers, the triggers of later episodes, and what made one fire again

@@ -19,6 +19,9 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
     """Write how attempts ended; give what was handed over by it, and who has more to tell."""
     ended = [one for result in results for one in (result, *(() if result.handed_to else result.also))]
     writes.finished.run(connection, [_finish_row(one) for one in ended])
+    for one in ended:
+        if one.why:
+            connection.execute(statements.say_why, {"id_": one.delivery.id, "why_": str(one.why)})
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
         if result.delivery.event.state is State.DIGEST:

@@ -9,7 +9,7 @@ import orjson
 from bridge.alarm import Alarm, State
 from bridge.clock import milliseconds, moment
 from bridge.episode import Cause, Episode, Event, Given, Heard, Phase
-from bridge.message import Delivery, DeliveryState, Step
+from bridge.message import Delivery, DeliveryState, Step, Why
 
 HEARD = struct.Struct(">8sq")
 Row = dict[str, Any]
@@ -173,6 +173,7 @@ def delivery_of(row: Any) -> Delivery:
         attempts=row.attempts,
         due_at=moment(row.due_at),
         note=row.note,
+        why=Why(row.why),
         instead_of=row.instead_of,
         replayed_at=None if row.replayed_at is None else moment(row.replayed_at),
         part=row.part or 0,

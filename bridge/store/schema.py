@@ -133,6 +133,8 @@ deliveries = Table(
     Column("instead_of", Text, nullable=False, server_default=""),  # a broken channel and why: "ops: invalid_auth"
     Column("digest", BigInteger),  # the digest's event that tells of it; of a digest, the one that it answers
     Column("part", Integer),  # of what a message had no room for: 1, 2, …; of a plain one -1, -2, …
+    Column("handed_to", Text, nullable=False, server_default=""),  # of what was moved: the channel that has it now
+    Column("why", Text, nullable=False, server_default=""),  # what of its note decides anything (`message.Why`)
     Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK),
     Index("ix_deliveries_not_at_once", "event_id", sqlite_where=NOT_AT_ONCE),
     Index("ix_deliveries_digest", "digest", sqlite_where=IN_A_DIGEST),

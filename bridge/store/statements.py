@@ -45,7 +45,8 @@ known_episodes = (  # what is known of the alarms of a batch, without what is to
 add_callback = insert(callbacks)
 add_episode = insert(episodes)
 add_event = insert(events)
-RARE = {"replayed_at", "digest", "part"}  # stay empty at first: a value for every row costs the hot path
+# stay empty at first: a value for every row costs the hot path
+RARE = {"replayed_at", "digest", "part", "handed_to", "why"}
 add_delivery = insert(deliveries).values(
     {column.name: bindparam(column.name) for column in deliveries.c if column.name not in RARE}
 )
@@ -86,6 +87,7 @@ A_DELIVERY = (  # all that a message needs of it
     deliveries.c.attempts,
     deliveries.c.due_at,
     deliveries.c.note,
+    deliveries.c.why,
     deliveries.c.instead_of,
     deliveries.c.replayed_at,
     deliveries.c.part,
@@ -124,9 +126,11 @@ begin_delivery = (  # said before a step is made that a second time would show t
 finish_delivery = (  # what became of an attempt
     update(deliveries)
     .where(deliveries.c.id == bindparam("id_"))
-    .values(
-        {name: bindparam(f"{name}_") for name in ("state", "attempts", "due_at", "note", "step", "plain")},
-    )
+    .values({name: bindparam(f"{name}_") for name in ("state", "attempts", "due_at", "note", "step", "plain")})
+    .values(why=literal_column("''"))
+)
+say_why = (  # of few: a value for every row costs the hot path
+    update(deliveries).where(deliveries.c.id == bindparam("id_")).values(why=bindparam("why_"))
 )
 add_attempt = insert(attempts)
 add_message = insert(messages)
@@ -162,7 +166,7 @@ waits_untold = exists().where(  # the call of a trigger that was not made, nor m
     deliveries.c.channel == bindparam("channel"),
     or_(
         deliveries.c.state.in_([literal_column(f"'{state}'") for state in ("waiting", "moved")]),
-        deliveries.c.note == bindparam("over"),
+        deliveries.c.why == literal_column("'over_unheard'"),
         and_(  # a digest that waits is to tell of it
             deliveries.c.state == literal_column("'digested'"),
             deliveries.c.digest.in_(bindparam("digests", expanding=True)),

@@ -25,7 +25,7 @@ def among(
     digests: Collection[int] = (),
 ) -> set[int]:
     """Give the episodes that are over whose trigger came until then, and waits: by itself, or in these digests."""
-    values = {"channel": channel, "over": OVER_UNHEARD, "until": until, "digests": list(digests)}
+    values = {"channel": channel, "until": until, "digests": list(digests)}
     found: set[int] = set()
     wanted = sorted(episodes)
     for first in range(0, len(wanted), MOST):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from bridge.alarm import Alarm, Callback
 from bridge.episode import Episode, Event, Known
-from bridge.message import Delivery, DeliveryState, Receipt, Step, Verdict
+from bridge.message import Delivery, DeliveryState, Receipt, Step, Verdict, Why
 from bridge.record import record
 
 
@@ -105,6 +105,7 @@ class Result:
     attempts: int
     verdict: Verdict | None = None  # None: nothing was sent
     note: str = ""
+    why: Why = Why.NONE
     plain: bool = False
     sent: str = ""  # the message's text
     forget_message: bool = False  # the platform does not have it any more
