@@ -48,6 +48,9 @@ class Pardon:
         way waits until it is known whether that arrived (`waits_behind`).
         """
         letters = self._condition.pardoned()
+        if not letters:
+            return
+        self._left &= {letter.id for behind in self._behind.values() for letter in behind}  # the others stayed dead
         given = [letter for letter in letters if self._may_wait(letter, broke)]
         waiting = {letter.id for letter in given}
         self._spared |= self._dying & waiting
@@ -57,7 +60,7 @@ class Pardon:
             if letter.id not in waiting and letter.id not in self._lanes:
                 self._behind.setdefault(letter.event.key, []).append(letter)
                 self._left.add(letter.id)
-        if given and len(given) == len(letters) and not self._left:
+        if not self._left:
             self._reporter.over(Trouble.DEAD_LETTERS, broke.channel)
 
     def waits_behind(self, younger: Result) -> bool:
@@ -77,9 +80,10 @@ class Pardon:
 
     def _joined(self, result: Result, error: BaseException | None, younger: Result | None = None) -> None:
         """Put a letter before the younger one, and let that go on with the last of them."""
-        if error is None and result.delivery.id not in self._lanes:
-            self._lanes.add(as_stored(result), self._clock.now())
-            log.warning("a dead letter waits again", channel=result.delivery.channel, delivery=result.delivery.id)
+        if error is None:
+            if result.delivery.id not in self._lanes:  # else a person put it back meanwhile
+                self._lanes.add(as_stored(result), self._clock.now())
+                log.warning("a dead letter waits again", channel=result.delivery.channel, delivery=result.delivery.id)
             self._left.discard(result.delivery.id)
             if not self._left:
                 self._reporter.over(Trouble.DEAD_LETTERS, result.delivery.channel)

@@ -109,6 +109,34 @@ async def test_there_are_dead_letters_while_one_is_left_behind_a_younger_one_tho
     assert ops.over == []
 
 
+async def test_those_that_stayed_dead_behind_a_younger_one_keep_no_later_ones_dead(clock):
+    ops = Subject(clock)
+    younger = behind_a_younger_one(ops)
+    assert not ops.pardon.waits_behind(ended(younger, DeliveryState.SENT, "", now=clock.now()))
+    ops.dies(4, key="d")
+    ops.pardon.grant(a_delivery(9, key="b"))
+    assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
+
+
+async def test_one_that_a_person_put_back_is_no_dead_letter_any_more(clock):
+    ops = Subject(clock)
+    for number, key in ((1, "a"), (2, "c")):
+        ops.dies(number, key=key)
+    ops.lanes.add(a_delivery(1, key="a"), clock.now())
+    ops.pardon.grant(a_delivery(9, key="b"))
+    assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
+
+
+async def test_one_that_a_person_put_back_behind_a_younger_one_is_none_any_more(clock):
+    ops = Subject(clock)
+    younger = behind_a_younger_one(ops)
+    assert ops.pardon.waits_behind(ended(younger, DeliveryState.WAITING, "503", now=clock.now()))
+    ops.lanes.add(a_delivery(1, key="a"), clock.now())
+    assert await ops.is_stored() == []
+    assert await ops.is_stored() == [("a dead letter waits again", "ops", 2)]
+    assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
+
+
 async def test_what_could_not_be_stored_stays_a_dead_letter(clock):
     ops = Subject(clock)
     ops.dies(1)
