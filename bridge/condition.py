@@ -187,7 +187,8 @@ def no_longer_than_asked(state: ChannelState, now: datetime) -> ChannelState:
     if state.paused_until <= now:
         return state
     left = timedelta(seconds=seconds_left(state.paused_until, state.paused_at, now))
-    return replace(state, paused_until=now + min(left, LONGEST))
+    begun_at = None if state.paused_at is None else min(state.paused_at, now)
+    return replace(state, paused_until=now + min(left, LONGEST), paused_at=begun_at)
 
 
 def restored(name: str, mark: str, state: ChannelState | None) -> ChannelState:

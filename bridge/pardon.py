@@ -1,4 +1,8 @@
-"""Dead letters that wait again: their refusal turned out to be about the channel."""
+"""Dead letters that wait again: their refusal turned out to be about the channel.
+
+A restart forgets the refusals in a row: where they were too few to break the channel, their letters stay dead. People were
+told of them, and `replay --dead` sends them again; to find them on disk would take what each answer was held to mean.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -305,6 +305,13 @@ async def test_a_pause_from_before_is_no_longer_than_it_was_though_the_clock_was
     assert late.condition.pause_seconds() == 15
 
 
+async def test_a_pause_that_began_under_a_clock_far_ahead_holds_for_the_next_worker_as_well():
+    ahead = ChannelState(name="ops", paused_until=START + HOUR + HOUR / 60, paused_at=START + HOUR, mark="mark")
+    before = Subject(state=ahead)
+    after = Subject(state=before.condition.state)
+    assert (before.condition.pause_seconds(), after.condition.pause_seconds()) == (60, 60)
+
+
 async def test_what_came_until_a_channel_was_mended_came_while_it_was_broken():
     ops = Subject()
     assert not ops.condition.was_broken(START)

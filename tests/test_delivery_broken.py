@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 
 import pytest
 
@@ -94,6 +95,36 @@ async def test_a_pause_of_a_chat_survives_a_restart(tmp_path, clock):
             await spine.settle(60)
             assert len(channel.calls) == count
     assert channel.times == pytest.approx([0, 100], abs=1)
+
+
+@virtual
+async def test_a_pause_that_began_under_a_clock_far_ahead_holds_once_over_all_restarts(tmp_path, clock):
+    channel = Scripted(clock, in_turn(a_verdict(Answer.RETRY, after_seconds=100)))
+    clock.shift = timedelta(days=1)
+    for count in (1, 1, 2):
+        async with a_spine(tmp_path, TWO % ("ops", "0s"), clock, change=scripted(clock, {"ops": channel})) as spine:
+            if not channel.calls:
+                await take(spine, of(1))
+            await spine.settle(60)
+            assert len(channel.calls) == count
+        clock.shift = timedelta()
+    assert channel.times == pytest.approx([0, 160], abs=1)
+
+
+@virtual
+async def test_what_failed_under_a_clock_far_ahead_is_tried_again_after_a_restart_as_soon_as_it_was_to_be(
+    tmp_path, clock
+):
+    channel = Scripted(clock, in_turn(a_verdict(Answer.RETRY, after_seconds=100)), seconds=5)
+    async with a_spine(tmp_path, ONE % "10s", clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await take(spine, of(1))
+        await spine.settle(1)
+        clock.shift = timedelta(days=1)
+        await spine.settle(10)
+    clock.shift = timedelta()
+    async with a_spine(tmp_path, ONE % "10s", clock, change=scripted(clock, {"tickets": channel})) as spine:
+        await spine.settle(120)
+        assert states(spine) == ["sent"]
 
 
 @virtual

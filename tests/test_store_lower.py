@@ -11,6 +11,7 @@ from bridge.clock import EPOCH, milliseconds
 from bridge.episode import Given, Phase
 from bridge.message import Answer, DeliveryState, Step, Verdict, Why
 from bridge.store import OVER_UNHEARD, ChannelState, Pause, QueueLength, Result, Told, Unsure
+from bridge.store.ahead import begin_now
 from bridge.store.handing import Handed
 from bridge.store.lower import (
     read_channel_states,
@@ -316,6 +317,43 @@ def test_the_pause_of_a_budget_is_read_as_it_was_kept_until_it_is_over(shelf):
     assert read_pauses(shelf.connection) == {"room C1": longer, "app": other}
     write_pause(shelf.connection, replace(other, begun_at=START + timedelta(seconds=60)))
     assert list(read_pauses(shelf.connection)) == ["app"]
+
+
+# what began under a clock that was ahead
+
+
+def test_a_pause_that_is_yet_to_begin_begins_now_and_is_as_long_as_it_was(shelf):
+    ahead, minute = START + timedelta(days=30), timedelta(minutes=1)
+    write_channel(shelf.connection, ChannelState(name="ops", paused_until=ahead + minute, paused_at=ahead))
+    write_channel(shelf.connection, ChannelState(name="dba", paused_until=START + minute, paused_at=START - minute))
+    write_pause(shelf.connection, Pause(name="room C1", until=ahead + minute, begun_at=ahead))
+    for _ in range(2):
+        begin_now(shelf.connection, START)
+        states = read_channel_states(shelf.connection)
+        assert {name: (state.paused_at, state.paused_until) for name, state in states.items()} == {
+            "ops": (START, START + minute),
+            "dba": (START - minute, START + minute),
+        }
+        (pause,) = read_pauses(shelf.connection).values()
+        assert (pause.begun_at, pause.until) == (START, START + minute)
+
+
+@pytest.mark.parametrize(
+    ("made_at", "due_at", "is_due_at"),
+    [(30, 30.5, 0.5), (-1, 0.5, 0.5), (30, -1, -1), (30, None, 30.5)],
+    ids=["it will have been tried", "it was", "it is due", "it is over"],
+)
+def test_what_will_have_been_tried_waits_from_now_on_as_long_as_it_was_to(made_at, due_at, is_due_at, shelf):
+    day = timedelta(days=1)
+    state, due_at = (WAITING, due_at) if due_at is not None else (DEAD, 30.5)
+    delivery = a_delivery(shelf)
+    for days in (-2, made_at):
+        failed = Verdict(answer=Answer.RETRY, said="503")
+        result = came_to(delivery, state=state, verdict=failed, made_at=START + days * day, due_at=START + due_at * day)
+        write_results(shelf.connection, [result], shelf.ids, shelf.writes)
+    begin_now(shelf.connection, START)
+    ((kept,),) = shelf.rows("SELECT due_at FROM deliveries")
+    assert kept == milliseconds(START + is_due_at * day)
 
 
 # queues

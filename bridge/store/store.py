@@ -6,18 +6,21 @@ as unrecognised: a neighbour never pays for it.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from bridge.alarm import Callback
 from bridge.clock import Clock
 from bridge.episode import Known
 from bridge.message import Delivery
 from bridge.store import rows, statements
+from bridge.store.ahead import begin_now
 from bridge.store.facts import read_notices
 from bridge.store.failures import raise_if_unavailable
 from bridge.store.ids import IdSequence
@@ -72,6 +75,8 @@ class Store(Jobs):
         self.writes = Writes(engines.writing.dialect)
         with self._transaction() as connection:
             self.ids = IdSequence.after(connection, clock, random)
+        with suppress(OperationalError), self._transaction() as connection:  # a disk that is full: they hold again
+            begin_now(connection, clock.now())
 
     def close(self) -> None:
         """Let go of the database."""
