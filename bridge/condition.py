@@ -110,6 +110,8 @@ class Condition:
     async def learn(self, verdict: Verdict, move: Move) -> None:
         """Let a verdict change how the channel is."""
         state = self.state
+        if verdict.is_lost:
+            return
         if verdict.answer is Answer.SENT:
             if state.failures or state.paused_until is not EPOCH or self.is_broken:
                 await self.mend()

@@ -150,3 +150,4 @@ class Verdict:
     calls: int = 1  # that it took: a second one where the platform said what to leave out
     without: str = ""  # what that was, in the platform's words
     throttled: bool = False  # RETRY: the platform is overloaded (429, 503, time-out): send fewer at once
+    is_lost: bool = False  # RETRY: between our own processes, which says nothing about the platform

@@ -1,7 +1,7 @@
 """Dead letters that wait again: their refusal turned out to be about the channel.
 
-A restart forgets the refusals in a row: where they were too few to break the channel, their letters stay dead. People were
-told of them, and `replay --dead` sends them again; to find them on disk would take what each answer was held to mean.
+A restart forgets which refusals came in a row: where they were too few to break the channel, their letters stay dead.
+People were told of them, and `replay --dead` sends them again; their rows do not say what each answer was taken for.
 """
 
 from collections.abc import Callable

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from bridge.clock import EPOCH, SystemClock
 from bridge.condition import MOST_FAILURES, Condition, restored
+from bridge.edge.link import LOST, SILENT
 from bridge.message import Answer, Verdict
 from bridge.metrics import Metrics
 from bridge.retry import next_move
@@ -117,6 +118,15 @@ async def test_a_machines_channel_pauses_only_after_ten_failures_in_a_row():
     await tickets.hear(Answer.SENT)
     assert await tickets.hear(Answer.RETRY) <= 0
     assert tickets.kept == []
+
+
+@pytest.mark.parametrize("lost", [LOST, SILENT], ids=["killed", "silent"])
+async def test_calls_that_were_lost_with_the_edge_say_nothing_of_the_endpoint(lost):
+    ops = Subject(chat=False)
+    for number in range(MOST_FAILURES):
+        delivery = a_delivery(key=str(number))
+        await ops.condition.learn(lost, next_move(delivery, lost, Steady(), strikes=0))
+    assert (ops.kept, ops.condition.state.failures) == ([], 0)
 
 
 async def test_each_further_trial_that_fails_makes_a_machines_pause_twice_as_long():

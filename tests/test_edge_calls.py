@@ -156,10 +156,13 @@ async def test_one_that_was_handed_over_before_the_trouble_was_known_comes_back_
 
 async def test_what_waits_is_taken_back_and_what_is_under_way_ends():
     async with serve_endpoint() as endpoint, an_edge() as (link, _, _):
-        endpoint.always, line = Behaviour(delay=0.05), line_to(endpoint.url())
+        held, line = asyncio.Event(), line_to(endpoint.url())
+        endpoint.always = Behaviour(held=held)
         calls = [asyncio.create_task(link.post(line, delivery(0), 2, {})) for _ in range(6)]
         await until(lambda: len(endpoint.received) == 2, "two are under way")
         link.take_back(line)
+        await until(lambda: sum(call.done() for call in calls) == 4, "the others are back")
+        held.set()
         answers = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(one) for one in answers] == [tuple] * 2 + [NotBegun] * 4
     assert len(endpoint.received) == 2

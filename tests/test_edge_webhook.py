@@ -6,7 +6,6 @@ from typing import Any, cast
 import pytest
 
 from bridge.channels.webhook import WebhookSettings
-from bridge.edge.link import LOST
 from bridge.edge.webhook import EdgeWebhook
 from bridge.post import NotBegun
 from tests.test_edge_calls import VIEW, delivery
@@ -43,7 +42,8 @@ async def test_what_waits_for_an_edge_is_not_begun_once_its_worker_is_told_to_en
         await call
 
 
-async def test_it_is_tried_again_where_no_edge_comes():
+async def test_what_no_edge_comes_for_is_not_begun():
     edges = Edges()
     edges.comes.set()
-    assert await a_teller(edges)(delivery(0), 4) == (LOST, "")
+    with pytest.raises(NotBegun):
+        await a_teller(edges)(delivery(0), 4)

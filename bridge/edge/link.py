@@ -23,8 +23,9 @@ from bridge.record import record
 from bridge.web.desk import Taken
 from bridge.web.reception import Reception
 
-LOST = Verdict(answer=Answer.RETRY, said="the edge, which makes the calls, ended before an answer", after_seconds=0)
-SILENT = Verdict(answer=Answer.RETRY, said="the edge, which makes the calls, did not say what the answer was")
+ENDED, UNSAID = "ended before an answer", "did not say what the answer was"
+LOST = Verdict(answer=Answer.RETRY, said=f"the edge, which makes the calls, {ENDED}", after_seconds=0, is_lost=True)
+SILENT = Verdict(answer=Answer.RETRY, said=f"the edge, which makes the calls, {UNSAID}", is_lost=True)
 
 log = structlog.get_logger()
 

@@ -93,7 +93,7 @@ def pack_verdict(verdict: Verdict) -> tuple[Any, ...]:
 def unpack_verdict(answer: str, said: tuple[Any, ...]) -> Verdict:
     """Read what an answer means."""
     verdict: Any = Verdict.__new__(Verdict)
-    verdict.answer, verdict.receipt = ANSWERS[answer], None
+    verdict.answer, verdict.receipt, verdict.is_lost = ANSWERS[answer], None, False
     (
         verdict.said, verdict.after_seconds, verdict.status, verdict.plain_helps, verdict.breaks_after, verdict.tries,
         verdict.calls, verdict.throttled, verdict.without,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bridge.channels import Channel, HttpSettings
-from bridge.edge.link import LOST, Known, Line, Link
+from bridge.edge.link import Known, Line, Link
 from bridge.edge.wire import Kind
 from bridge.message import Call, Delivery, Verdict
 from bridge.patience import Patience
@@ -77,10 +77,8 @@ class Teller:
     async def __call__(self, delivery: Delivery, limit: int) -> tuple[Verdict, str]:
         """Give the answer, and what was sent; raise NotBegun."""
         link = self.edges.link or await self.edges.linked()
-        if self.webhook.is_over:  # meanwhile
+        if link is None or self.webhook.is_over:  # meanwhile
             raise NotBegun
-        if link is None:
-            return LOST, ""
         return await link.post(self.line, delivery, limit, self.links(delivery.route))
 
     def take_back(self) -> None:

@@ -50,6 +50,7 @@ class Behaviour:
     headers: Mapping[str, str] = field(default_factory=dict)
     fails: str = ""  # drop, hang, endless, cut, trickle, garbage: see Endpoint._fail
     delay: float = 0.0  # seconds before the answer
+    held: asyncio.Event | None = None  # which the answer waits for
 
 
 class Endpoint:
@@ -80,6 +81,8 @@ class Endpoint:
             behaviour = self.next.popleft() if self.next else self.always
             self._under_way += 1
             self.most_under_way = max(self.most_under_way, self._under_way)
+            if behaviour.held is not None:
+                await behaviour.held.wait()
             if behaviour.delay:
                 await asyncio.sleep(behaviour.delay)
             self._under_way -= 1
