@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -80,6 +81,24 @@ async def test_one_that_says_nothing_is_ended_and_another_one_answers(monkeypatc
         assert keeper.ends == 1
     said = [line["event"] for line in logs]
     assert said == ["the edge says nothing: it is ended", "the edge ended: another one is started"]
+
+
+async def test_one_that_was_halted_together_with_the_bridge_goes_on(monkeypatch, http):
+    monkeypatch.setattr(keeping, "PING_SECONDS", 0.5)
+    monkeypatch.setattr(keeping, "HALT_SECONDS", 0.1, raising=False)
+    async with a_keeper() as (keeper, port, logs):
+        edge, link = keeper._process.pid, keeper.link
+        await until(lambda: link.answered.done(), "it lives")  # noqa: PLW0108 - another future with each question
+        os.kill(edge, signal.SIGSTOP)
+        await until(lambda: not link.answered.done(), "it is asked whether it lives")
+        time.sleep(0.6)  # noqa: ASYNC251 - so long nothing of the bridge runs, either
+        for _ in range(3):
+            await asyncio.sleep(0)  # the bridge goes on first
+        os.kill(edge, signal.SIGCONT)
+        await until(lambda: link.answered.done() or link.lost.done(), "it says that it lives, or is ended")
+        assert await asked(http, port) == (503, "unavailable")
+        assert (keeper.ends, keeper._process.pid) == (0, edge)
+    assert logs == []
 
 
 async def test_another_config_holds_in_it_and_who_is_turned_away_is_logged(http):

@@ -17,7 +17,9 @@ from bridge.web.reception import Reception
 
 START_SECONDS = 30.0  # for it to take callbacks: others may have the processors
 LINK_SECONDS = 5.0  # for which a message waits for an edge
-PING_SECONDS = 5.0
+PING_SECONDS = 5.0  # of silence; who waits at Tencent's side gives up then, too
+LOOKS = 10  # in that time
+HALT_SECONDS = 1.0  # by which a look comes late where this process was halted, and the edge perhaps with it
 STOP_SECONDS = 6.0  # for callbacks that are under way: more than the listener takes
 END_SECONDS = 1.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0  # before another one is started
@@ -143,14 +145,27 @@ class Keeper:
         while not link.lost.done():
             link.ping()
             seconds = PING_SECONDS if link.serving.done() else START_SECONDS
-            await asyncio.wait([link.lost, link.answered], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not link.lost.done() and not link.answered.done() and self._process is not None:
+            if not await self._says_something(link, seconds) and self._process is not None:
                 log.error("the edge says nothing: it is ended")
                 self._kill(self._process)
                 await link.lost
             await asyncio.wait([link.lost], timeout=PING_SECONDS)
         self.link = None
         self._linked.clear()
+
+    async def _says_something(self, link: Link, seconds: float) -> bool:
+        """Wait for an answer, or the end. Time in which this process was halted is no silence: a laptop slept."""
+        left, look_seconds = LOOKS, seconds / LOOKS
+        while left > 0:
+            begun = self._clock.monotonic()
+            done, _ = await asyncio.wait(
+                [link.lost, link.answered], timeout=look_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                return True
+            if self._clock.monotonic() - begun < look_seconds + HALT_SECONDS:
+                left -= 1
+        return False
 
     async def _ended(self) -> int | None:
         """Wait for the process to end, which it does with its wire; give the exit code."""
