@@ -78,6 +78,9 @@ class Queue:
         self._loading = True
         try:
             page = await self._read(self._after)
+        except BaseException:
+            self.more = True  # what comes next must not pass over what could not be read
+            raise
         finally:
             self._loading = False
         now, may_follow = self._clock.now(), len(page) >= PAGE

@@ -14,6 +14,8 @@ import structlog
 
 from bridge.alarm import Callback
 from bridge.clock import Clock, stored
+from bridge.episode import Episode
+from bridge.lifecycle import Outcome
 from bridge.sources import own
 from bridge.sources.own import Own
 from bridge.store import Judgement, StoreError
@@ -137,7 +139,19 @@ class Troubles:
             self._put_back(one)
             return False
         one.telling, one.told_at = None, said.at
-        report(said, judgement)
+        if judgement.outcome != Outcome.STALE or not self._begun_later(one, judgement.changed):
+            report(said, judgement)
+        return True
+
+    def _begun_later(self, one: Lasting, known: Iterable[Episode]) -> bool:
+        """Let it begin after what the store knows of it, and be told so: the clock was set back before a restart."""
+        since = max(at for episode in known for at in (episode.started_at, episode.recovered_at) if at) + TICK
+        if since <= one.since:
+            return False
+        one.since, one.told_at = since, None
+        self._began[one.trouble, one.about] = since
+        self._lasting.setdefault((one.trouble, one.about), one)
+        self._wake.set()
         return True
 
     def _put_back(self, one: Lasting) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bridge import queue as queue_module
 from bridge.queue import Queue
+from bridge.store import StoreUnavailable
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
@@ -254,3 +255,20 @@ async def test_what_must_wait_for_the_next_look_is_not_read_twice():
     queue.reset(3)
     assert await queue.load() is False
     assert (len(queue.lanes), queue.more) == (3, False)
+
+
+async def test_what_could_not_be_read_is_not_passed_over_for_what_comes_next():
+    disk: Any = Disk()
+    disk.write(2, by_hand=True)
+
+    async def unreadable(after):
+        raise StoreUnavailable(f"the store cannot be read after {after}")
+
+    queue: Any = Queue(unreadable, Still())  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable):
+        await queue.load()
+    assert not queue.offer(disk.write(1, by_hand=True))
+    queue._read = disk.read  # noqa: SLF001 - it can be read again
+    while disk.step(queue):
+        pass
+    assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3]

@@ -193,6 +193,34 @@ async def test_a_trouble_that_came_again_is_told_again_also_on_a_clock_that_was_
         assert own(spine) == ["triggered digesting ops", "recovered digesting ops"] * 3
 
 
+@virtual
+async def test_a_trouble_that_comes_after_a_restart_is_told_though_the_clock_was_set_back_meanwhile(tmp_path, clock):
+    async with a_spine(tmp_path, CONFIG, clock, workers=False, own_alarms=True) as spine:
+        spine.troubles.trouble(Trouble.DIGESTING, "ops")
+        await spine.settle(1)
+        spine.troubles.over(Trouble.DIGESTING, "ops")
+        await spine.settle(1)
+    clock.shift -= timedelta(hours=1)
+    async with a_spine(tmp_path, CONFIG, clock, workers=False, own_alarms=True) as spine:
+        spine.troubles.trouble(Trouble.DIGESTING, "ops")
+        await spine.settle(1)
+        assert own(spine) == ["triggered digesting ops", "recovered digesting ops", "triggered digesting ops"]
+        spine.troubles.over(Trouble.DIGESTING, "ops")
+        await spine.settle(1)
+        assert own(spine)[3:] == ["recovered digesting ops"]
+
+
+@virtual
+async def test_so_is_one_that_is_told_only_when_it_is_over(tmp_path, clock):
+    for _ in range(2):
+        async with a_spine(tmp_path, CONFIG, clock, workers=False, own_alarms=True) as spine:
+            spine.troubles.trouble(Trouble.STORE_FAILING)
+            spine.troubles.over(Trouble.STORE_FAILING)
+            await spine.settle(120)
+        clock.shift -= timedelta(hours=1)
+    assert own(spine) == ["recovered store_failing"] * 2
+
+
 @pytest.mark.parametrize("trouble", [Trouble.DEAD_LETTERS, Trouble.TEMPLATE_FAILING])
 @virtual
 async def test_what_nobody_sees_the_end_of_is_over_an_hour_after_it_was_last_seen(trouble, tmp_path, clock):
