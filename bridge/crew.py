@@ -65,7 +65,7 @@ class Crew:
 
     def hand_out(self, written: Written) -> None:
         """Give the workers their new deliveries."""
-        for name in written.moved & self.workers.keys():
+        for name in self.workers.keys() if written.is_after_trouble else written.moved & self.workers.keys():
             self.workers[name].wake()
         for name in written.returned & self.workers.keys():
             self.workers[name].read_again()

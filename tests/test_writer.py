@@ -231,6 +231,32 @@ async def test_a_fault_of_the_bridges_own_is_said_with_its_traceback_and_the_wri
 
 
 @virtual
+async def test_what_reached_the_disk_before_the_rest_of_its_batch_was_refused_is_told(tmp_path, clock, monkeypatch):
+    """One by one, since they cannot be stored together; the disk is full after the first."""
+    async with a_spine(tmp_path, CONFIG, clock) as spine:
+        await spine.settle(1)
+        write, left = spine.store._write, [LookupError("made up"), None, None, StoreUnavailable("full")]  # noqa: SLF001
+
+        def fails(*work):
+            if error := left.pop(0):
+                raise error
+            return write(*work)
+
+        monkeypatch.setattr(spine.writer, "_begun_or_none", lambda: None)  # else the quick way comes first
+        monkeypatch.setattr(spine.store, "_write", fails)
+        first = await asyncio.gather(*(spine.take(of(f"ins-{number}")) for number in (1, 2)), return_exceptions=True)
+        assert [type(one) for one in first] == [StoreUnavailable] * 2
+        monkeypatch.undo()
+        await spine.settle(1)
+        assert [(await spine.take(of(f"ins-{number}"))).outcome for number in (2, 1, 3)] == [
+            "triggered", "duplicate", "triggered"
+        ]  # fmt: skip
+        await spine.settle(60)
+        assert spine.rows("SELECT object_id FROM episodes ORDER BY id") == [("ins-1",), ("ins-2",), ("ins-3",)]
+        assert spine.deliveries("deliveries.state") == [("sent",)] * 3
+
+
+@virtual
 async def test_new_deliveries_are_handed_to_their_workers_in_order_and_jobs_wake_them(tmp_path, clock):
     async with a_spine(tmp_path, CONFIG, clock, workers=False) as spine:
         handed = []

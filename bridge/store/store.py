@@ -53,6 +53,7 @@ class Written:
     moved: frozenset[str]  # channels that took deliveries over
     returned: frozenset[str] = frozenset()  # channels into whose queues something old was put back
     failed: Mapping[int, Exception] = field(default_factory=dict)  # by delivery: results, and what was to be begun
+    is_after_trouble: bool = False  # of what was refused before, a part may be on disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
@@ -146,13 +147,14 @@ class Writer:
         if self.trouble:
             log.warning("the store can be written again", trouble=self.trouble)
             self.trouble = ""
+            written = replace(written, is_after_trouble=True)
         for (_, future), judgement in zip(callbacks, written.judgements, strict=True):
             _settle(future, judgement)
         for (_, future), value in zip(jobs, written.jobs, strict=True):
             _settle(future, value)
         for delivery, future in others:
             _settle(future, written.failed.get(delivery))
-        if written.deliveries or written.moved or written.returned:
+        if written.deliveries or written.moved or written.returned or written.is_after_trouble:
             self.on_work(written)
 
     def _refuse(self, error: StoreUnavailable, waiting: Iterable[tuple[Any, asyncio.Future[Any]]]) -> None:
