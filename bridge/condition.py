@@ -143,6 +143,11 @@ class Condition:
         if before.paused_until is not EPOCH or before.broken_since is not None:
             await self._keep(self.state)
 
+    def leave(self) -> None:
+        """Be no trouble any more: the config has no such channel, and its last call may have found it broken."""
+        self._reporter.over(Trouble.CHANNEL_BROKEN, self.state.name)
+        self._reporter.over(Trouble.DIGESTING, self.state.name)
+
     async def _pause(self, seconds: float, reason: str, *, counts: bool = True) -> None:
         """Wait as a whole, no less long than others asked for; a broken channel is broken until it takes something."""
         before = self.state

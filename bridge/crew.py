@@ -91,6 +91,7 @@ class Crew:
             self.workers[name] = self._hire(post, worker.condition.state)
         if not self._stopping:
             del self.workers[name]
+            worker.condition.leave()
 
     def _ended(self, name: str, keeper: asyncio.Task[None]) -> None:
         if self._keepers.get(name) is keeper:

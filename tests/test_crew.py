@@ -188,6 +188,19 @@ async def test_what_waits_for_a_channel_that_is_gone_stays_until_it_is_there_aga
 
 
 @virtual
+async def test_a_channel_that_breaks_with_its_last_call_is_no_trouble_once_it_is_gone(tmp_path, clock, opened):
+    async with a_spine(tmp_path, config(tickets="a"), clock) as spine:
+        opened["tickets/a"][0].answers = lambda _call: a_verdict(Answer.BROKEN)
+        opened["tickets/a"][0].seconds = lambda _call: 60
+        await spine.take(of(1))
+        await spine.settle(1)
+        await spine.renew(config("other"))
+        await spine.settle(100)
+        assert spine.logged("the channel is broken")
+        assert spine.troubles.lasting == []
+
+
+@virtual
 async def test_a_channel_that_returns_during_its_last_call_is_not_posted_to_by_two(tmp_path, clock, opened):
     async with a_spine(tmp_path, config(tickets="a"), clock) as spine:
         opened["tickets/a"][0].seconds = lambda _call: 60
