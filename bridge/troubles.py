@@ -14,7 +14,7 @@ import structlog
 
 from bridge.alarm import Callback
 from bridge.clock import Clock, stored
-from bridge.episode import Episode
+from bridge.episode import Episode, Phase
 from bridge.lifecycle import Outcome
 from bridge.sources import own
 from bridge.sources.own import Own
@@ -139,12 +139,12 @@ class Troubles:
             self._put_back(one)
             return False
         one.telling, one.told_at = None, said.at
-        if judgement.outcome != Outcome.STALE or not self._begun_later(one, judgement.changed):
+        if not (is_behind(said, judgement) and self._begun_later(one, judgement.changed)):
             report(said, judgement)
         return True
 
     def _begun_later(self, one: Lasting, known: Iterable[Episode]) -> bool:
-        """Let it begin after what the store knows of it, and be told so: the clock was set back before a restart."""
+        """Let it begin after what the store knows of it, and be told so; say whether it does."""
         since = max(at for episode in known for at in (episode.started_at, episode.recovered_at) if at) + TICK
         if since <= one.since:
             return False
@@ -155,10 +155,13 @@ class Troubles:
         return True
 
     def _put_back(self, one: Lasting) -> None:
-        """Go on with a trouble whose end could not be stored; one that came back meanwhile goes on."""
+        """Go on with a trouble whose end could not be stored; one that came back meanwhile goes on.
+
+        That is told once more: where the store took the end after all, people think that it is over.
+        """
         newer = self._lasting.setdefault((one.trouble, one.about), one)
         if newer is not one:
-            newer.since, newer.told_at = one.since, one.told_at
+            newer.since = one.since
 
 
 def due(one: Lasting, now: datetime) -> Own | None:
@@ -181,6 +184,16 @@ def is_end(telling: Callback) -> bool:
     """Say whether a callback of our own says that a trouble is over."""
     alarm = telling.reading.alarm
     return alarm is not None and alarm.recovered_at is not None
+
+
+def is_behind(said: Own, judgement: Judgement) -> bool:
+    """Say whether nobody is told since the store knows of later: the clock was set back before a restart.
+
+    Or it came back while its end was stored, of which nobody knew that it was.
+    """
+    if judgement.outcome == Outcome.DUPLICATE and not said.is_over:
+        return any(episode.phase is not Phase.OPEN for episode in judgement.changed)
+    return judgement.outcome == Outcome.STALE
 
 
 def report(said: Own, judgement: Judgement) -> None:

@@ -268,7 +268,7 @@ async def test_what_could_not_be_read_is_not_passed_over_for_what_comes_next():
     with pytest.raises(StoreUnavailable):
         await queue.load()
     assert not queue.offer(disk.write(1, by_hand=True))
-    queue._read = disk.read  # noqa: SLF001 - it can be read again
+    queue._read = disk.read
     while disk.step(queue):
         pass
     assert [one for _ in range(9) for one in taken(queue)] == [1, 2, 3]

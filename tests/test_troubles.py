@@ -9,7 +9,7 @@ import pytest
 
 from bridge import sources
 from bridge.message import Answer
-from bridge.store import StoreUnavailable
+from bridge.store import Overloaded, StoreUnavailable
 from bridge.trouble import Trouble
 from tests.fakes.scripted import SENT, Scripted, a_verdict, scripted
 from tests.fakes.spine import a_body, a_spine
@@ -208,6 +208,28 @@ async def test_a_trouble_that_comes_after_a_restart_is_told_though_the_clock_was
         spine.troubles.over(Trouble.DIGESTING, "ops")
         await spine.settle(1)
         assert own(spine)[3:] == ["recovered digesting ops"]
+
+
+@virtual
+async def test_a_trouble_that_came_back_while_its_end_was_stored_more_slowly_than_anybody_waits_is_told(
+    tmp_path, clock
+):
+    """Whoever waits for the end hears that it was not stored; it was."""
+    async with a_spine(tmp_path, CONFIG, clock, workers=False, own_alarms=True) as spine:
+        spine.troubles.trouble(Trouble.DIGESTING, "ops")
+        await spine.settle(1)
+        record = spine.troubles._record
+
+        async def too_late(callback):
+            spine.troubles._record = record
+            await record(callback)
+            spine.troubles.trouble(Trouble.DIGESTING, "ops")
+            raise Overloaded("the store did not take it within 3 s")
+
+        spine.troubles._record = too_late
+        spine.troubles.over(Trouble.DIGESTING, "ops")
+        await spine.settle(5)
+        assert own(spine) == ["triggered digesting ops", "recovered digesting ops", "triggered digesting ops"]
 
 
 @virtual

@@ -235,7 +235,7 @@ async def test_what_reached_the_disk_before_the_rest_of_its_batch_was_refused_is
     """One by one, since they cannot be stored together; the disk is full after the first."""
     async with a_spine(tmp_path, CONFIG, clock) as spine:
         await spine.settle(1)
-        write, left = spine.store._write, [LookupError("made up"), None, None, StoreUnavailable("full")]  # noqa: SLF001
+        write, left = spine.store._write, [LookupError("made up"), None, None, StoreUnavailable("full")]
 
         def fails(*work):
             if error := left.pop(0):
