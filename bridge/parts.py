@@ -100,6 +100,11 @@ class Parts:
         if self.keeper is not None:
             self.keeper.renew()
 
+    async def settled(self) -> None:
+        """Wait until what was put in force holds in the edge as well."""
+        if self.keeper is not None:
+            await self.keeper.renewed()
+
     def _posts(self, prepared: Prepared) -> dict[str, Post]:
         """Say what the workers must know of their channels; one whose settings did not change stays open as it is."""
         config, posts = prepared.config, {}

@@ -101,6 +101,7 @@ def means_of(
         check=lambda config: check_apart(config.file, environ),
         prepare=running.prepare,
         apply=running.parts.apply,
+        settled=running.parts.settled,
         hide=hide,
         reporter=running.parts.troubles,
         metrics=running.parts.metrics,

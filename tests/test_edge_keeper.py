@@ -118,6 +118,34 @@ async def test_another_config_holds_in_it_and_who_is_turned_away_is_logged(http)
     assert SECRET not in str(logs)
 
 
+async def test_who_waits_for_another_config_to_hold_waits_until_the_edge_has_it(http):
+    async with a_keeper(auth={"tokens": [SECRET]}) as (keeper, port, _logs):
+        auth = {"tokens": ["another-made-up-token"]}
+        keeper._hello = lambda: Hello(server=ServerSettings(auth=auth), level="info", secrets=frozenset())
+        os.kill(keeper._process.pid, signal.SIGSTOP)
+        keeper.renew()
+        waiting = asyncio.create_task(keeper.renewed())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        os.kill(keeper._process.pid, signal.SIGCONT)
+        await waiting
+        assert (await asked(http, port, target=f"/callback/{SECRET}"))[0] == 401
+
+
+async def test_nobody_waits_for_another_config_to_hold_in_an_edge_that_is_gone():
+    async with a_keeper() as (keeper, _port, _logs):
+        link = keeper.link
+        os.kill(keeper._process.pid, signal.SIGSTOP)
+        keeper.renew()
+        waiting = asyncio.create_task(keeper.renewed())
+        os.kill(keeper._process.pid, signal.SIGKILL)
+        await waiting
+        assert link.lost.done()
+        await until(lambda: keeper.link is None, "it is known to be gone")
+        await keeper.renewed()
+
+
 async def test_an_edge_that_does_not_begin_is_said_in_words(monkeypatch):
     monkeypatch.setattr(birth, "MODULE", "bridge.edge.nothing")
     with pytest.raises(OSError, match=r"^the process that takes callbacks did not begin$"):

@@ -11,6 +11,7 @@ from bridge.clock import SystemClock
 from bridge.edge.hello import Hello
 from bridge.edge.keeper import Keeper
 from bridge.edge.process import Process
+from bridge.edge.wire import Wire
 from bridge.metrics import Metrics
 from bridge.store import Overloaded
 from bridge.web.reception import Reception
@@ -28,8 +29,9 @@ async def test_secrets_of_the_configs_before_stay_out_of_its_log(monkeypatch):
     monkeypatch.setattr(logs, "configure", lambda **options: hidden.append(list(options["secrets"])))
     process = Process(1, [])
     process._listener = type("Listener", (), {"renew": lambda *_: None})()
-    for secrets in ({"first"}, {"second"}, {"first", "third"}):
-        process._settings(pickle.dumps(Hello(server=SETTINGS, level="info", secrets=frozenset(secrets))))
+    process._wire = Wire({}, lambda: None)
+    for number, secrets in enumerate(({"first"}, {"second"}, {"first", "third"})):
+        process._settings(number, pickle.dumps(Hello(server=SETTINGS, level="info", secrets=frozenset(secrets))))
     assert [sorted(each) for each in hidden] == [["first"], ["first", "second"], ["first", "second", "third"]]
 
 

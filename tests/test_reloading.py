@@ -47,6 +47,7 @@ class Subject:
         self.metrics = Metrics()
         self.logs: list[Any] = []
         self.store = self.fault = None
+        self.settling_seconds = 0.0  # until what was put in force holds in the edge as well
 
     def write(self, text):
         self.file.write_text(text)
@@ -67,6 +68,9 @@ class Subject:
         marks = await asyncio.to_thread(marks_of, config)
         renderer = await asyncio.to_thread(Renderer)
         return Prepared(config=config, renderer=renderer, marks=marks, states={}, pauses={})
+
+    async def settled(self):
+        await self.clock.sleep(self.settling_seconds)
 
     def trouble(self, trouble, about="", words=""):
         self.told.append(words)
@@ -94,6 +98,7 @@ async def a_reloader(folder, clock, text=FIRST, **more):
         check=subject.check,
         prepare=subject.prepare,
         apply=subject.applied.append,
+        settled=subject.settled,
         hide=subject.hidden.append,
         reporter=subject,
         metrics=subject.metrics,
@@ -114,6 +119,19 @@ async def a_reloader(folder, clock, text=FIRST, **more):
 
 def logged(subject, event="reloaded"):
     return [line.get("changes", line.get("problem")) for line in subject.logs if line["event"] == event]
+
+
+@virtual
+async def test_it_is_not_said_before_it_holds_in_the_edge_as_well(tmp_path, clock):
+    async with a_reloader(tmp_path, clock) as subject:
+        subject.settling_seconds = 2.0
+        await asyncio.to_thread(subject.write, SECOND)
+        while not subject.applied:
+            await clock.sleep(0.1)
+        await clock.sleep(1.8)
+        assert logged(subject) == []
+        await clock.sleep(0.4)
+        assert logged(subject) == [["retention changed"]]
 
 
 @virtual

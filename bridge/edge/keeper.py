@@ -77,6 +77,11 @@ class Keeper:
         if self.link is not None:
             self.link.settle(self._hello())
 
+    async def renewed(self) -> None:
+        """Wait until it goes by what `renew` told it, or is gone: another one begins by that."""
+        if (link := self.link) is not None:
+            await asyncio.wait([link.settled, link.lost], timeout=LINK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+
     async def open(self, doors: Sequence[socket.socket]) -> None:
         """Have an edge serve these sockets, which are open; raise OSError where it does not."""
         self._doors = doors

@@ -67,9 +67,11 @@ class Link:
         self.serving: asyncio.Future[None] = loop.create_future()  # it takes callbacks
         self.stopped: asyncio.Future[None] = loop.create_future()  # it takes none any more, and all are answered
         self.lost: asyncio.Future[None] = loop.create_future()
+        self.settled: asyncio.Future[None] = loop.create_future()  # it goes by the settings that it was told last
         self.answered: asyncio.Future[None] = loop.create_future()  # it said that it lives
         self._generation = generation
         self._reception = reception
+        self._settings = 0  # which it was told last
         self._posts: dict[int, Asked] = {}
         self._last = 0
         self._known: set[int] = set()
@@ -77,6 +79,7 @@ class Link:
         self.wire = Wire(
             {
                 Kind.SERVING: partial(_done, self.serving),
+                Kind.SETTLED: self._settled,
                 Kind.STOPPED: partial(_done, self.stopped),
                 Kind.CALLBACK: self._callback,
                 Kind.TURNED_AWAY: lambda outcome, fields: reception.turn_away(outcome, **fields),
@@ -91,7 +94,9 @@ class Link:
 
     def settle(self, hello: Hello) -> None:
         """Have it take callbacks by these settings from now on."""
-        self.wire.send(Kind.SETTINGS, pickle.dumps(hello))
+        self._settings += 1
+        self.settled = asyncio.get_running_loop().create_future()
+        self.wire.send(Kind.SETTINGS, self._settings, pickle.dumps(hello))
 
     def ping(self) -> None:
         """Ask whether it lives."""
@@ -164,6 +169,10 @@ class Link:
         """Say it with the body, since the edge does not have it any more."""
         if asked := self._posts.get(number):
             self.wire.send(Kind.POST, number, asked.place, asked.pace, asked.body, asked.said)
+
+    def _settled(self, number: int) -> None:
+        if number == self._settings:
+            _done(self.settled)
 
     def _pong(self) -> None:
         _done(self.answered)

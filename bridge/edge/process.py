@@ -69,7 +69,7 @@ class Process:
         logs.flush()
         os._exit(0)  # at once, whatever is under way: nobody would hear of it, and a name server may keep a thread
 
-    def _settings(self, written: bytes) -> None:
+    def _settings(self, number: int, written: bytes) -> None:
         """Take callbacks by these settings from the next request on."""
         hello: Hello = pickle.loads(written)  # noqa: S301 - from our own process
         colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
@@ -77,11 +77,12 @@ class Process:
         older = [one for one in self._secrets if one not in hello.secrets]
         self._secrets = [*older, *hello.secrets][-MOST_SECRETS:]
         logs.configure(stream=sys.stderr, as_json=as_json, colours=colours, level=hello.level, secrets=self._secrets)
-        if self._listener is not None:
+        if self._listener is None:
+            self._listener = CallbackListener(hello.server, self._desk, self._clock)
+            self._begin(self._serve(self._listener))
+        else:
             self._listener.renew(hello.server)
-            return
-        self._listener = CallbackListener(hello.server, self._desk, self._clock)
-        self._begin(self._serve(self._listener))
+        self._wire.send(Kind.SETTLED, number)
 
     async def _serve(self, listener: CallbackListener) -> None:
         try:

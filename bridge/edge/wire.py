@@ -34,6 +34,7 @@ class Kind:
     PING = 7
     STOP = 8  # take no more callbacks
     SERVING = 20  # from the edge: it takes callbacks
+    SETTLED = 29  # by which settings it does
     CALLBACK = 21
     TURNED_AWAY = 22  # a callback that was not let in
     ASKED = 23  # whether callbacks can be taken

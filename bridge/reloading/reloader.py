@@ -33,6 +33,7 @@ class Means:
     check: Callable[[Config], Awaitable[Iterable[Problem]]]  # the templates
     prepare: Callable[[Config], Awaitable[Prepared]]  # raises StoreError
     apply: Callable[[Prepared], None]
+    settled: Callable[[], Awaitable[None]]  # done when that holds in the other process as well
     hide: Callable[[Iterable[str]], None]  # secrets, from the log
     reporter: Reporter
     metrics: Metrics
@@ -190,6 +191,7 @@ class Reloader:
         await asyncio.to_thread(self._means.hide, list(self._secrets))
         self._means.apply(prepared)
         self._config, self._marks = prepared.config, prepared.marks
+        await self._means.settled()
 
     def _refuse(self, problems: Sequence[Problem]) -> None:
         self._is_refused = True
