@@ -60,7 +60,7 @@ class Secret:
         if isinstance(value, Secret):
             return value
         if not isinstance(value, str):
-            raise ValueError("must be a text")  # noqa: TRY004 - pydantic shows ValueErrors only
+            raise ValueError("must be a text, or {file: PATH}")  # noqa: TRY004 - pydantic shows ValueErrors only
         return cls(value)
 
 

@@ -50,6 +50,16 @@ def test_a_file_that_is_not_there_is_said_in_words():
         load(Path("nowhere.yaml"), {})
 
 
+def test_a_secrets_file_that_a_variable_names_is_told_by_the_variable_which_may_hold_the_secret_itself(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text((CONFIGS / "secret-file-missing.yaml").read_text().replace("no-such-file", '"${TOKEN_FILE}"'))
+    with pytest.raises(ConfigError) as wrong:
+        load(file, {"TOKEN_FILE": f"/{MARK}"})
+    assert str(wrong.value) == (
+        f"{file}:3:14: server.auth.tokens[0]: the file that TOKEN_FILE names cannot be read: no such file or directory"
+    )
+
+
 def test_a_directory_is_said_in_words(tmp_path):
     with pytest.raises(ConfigError) as wrong:
         load(tmp_path, {})

@@ -299,6 +299,7 @@ async def test_a_secret_file_that_is_not_there_yet_is_waited_for(tmp_path, clock
         await clock.sleep(10)
         assert subject.told == [
             f"{subject.file}:4:28: channels.tickets.url: the file cannot be read: no such file or directory"
+            "; its path begins at the config file's directory"
         ]
         (tmp_path / "later").write_text("http://127.0.0.1:9/later")
         await clock.sleep(10)

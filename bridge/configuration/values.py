@@ -4,6 +4,7 @@ Where a record wants a text, a number stays as it is written; where it wants a s
 is read; where it wants a path, it is relative to the config file.
 """
 
+import errno
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -85,7 +86,7 @@ class Values:
         try:
             text = self._content(node)
         except OSError as error:
-            wrong = f"the file cannot be read: {reason(error)}"
+            wrong = _unreadable(node, error)
         except ValueError as error:
             wrong = "the file is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
         if not text and not wrong and path not in MAY_BE_EMPTY:
@@ -104,6 +105,17 @@ class Values:
         if len(content) > MAX_SECRET:
             raise ValueError(f"the file is larger than {MAX_SECRET} bytes")
         return content.decode().rstrip("\r\n")
+
+
+def _unreadable(node: Node, error: OSError) -> str:
+    """Say which file cannot be read; a name that is no whole path may be the secret itself, in the wrong place."""
+    variables = node.variables if isinstance(node, Scalar) else ()
+    text = node.text if isinstance(node, Scalar) and not variables else ""
+    if text.startswith(("/", "~/")):
+        return f"the file {text} cannot be read: {reason(error)}"
+    whose = f" that {' and '.join(dict.fromkeys(variables))} names" if variables else ""
+    from_where = "; its path begins at the config file's directory" if text and error.errno == errno.ENOENT else ""
+    return f"the file{whose} cannot be read: {reason(error)}{from_where}"
 
 
 def is_null(node: Node) -> bool:
