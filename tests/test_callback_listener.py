@@ -331,6 +331,7 @@ def test_an_answer_is_not_put_behind_others_that_nobody_reads():
 GOOD = [
     ("/callback/right-token", {}),
     ("/callback/next-token", {}),
+    ("/callback/right-token/", {}),
     ("/callback?token=right-token", {}),
     ("/callback?token=next-token&other=1", {}),
     ("/callback/?token=right-token", {}),
@@ -345,6 +346,7 @@ BAD = [
     ("/callback", {}),
     ("/callback/", {}),
     ("/callback/wrong", {}),
+    ("/callback/wrong/", {}),
     ("/callback/right-toke", {}),
     ("/callback/right-token2", {}),
     ("/callback/Right-Token", {}),
@@ -407,7 +409,8 @@ async def test_without_credentials_in_the_config_everybody_is_let_in_whatever_th
 async def test_the_path_may_be_any_and_a_slash_behind_it_changes_nothing(path, tmp_path, clock):
     async with a_listener(tmp_path, clock, auth=AUTH, callback_path=path) as bridge:
         bare = path.rstrip("/")
-        for target in (f"{bare}/right-token", f"{bare}/?token=right-token", f"{bare or '/'}?token=right-token"):
+        behind = ("/right-token", "/right-token/", "/?token=right-token")
+        for target in (*(f"{bare}{rest}" for rest in behind), f"{bare or '/'}?token=right-token"):
             assert (await bridge.post(target=target)).body == TAKEN
             assert (await bridge.send(request("GET", target))).body == b"ok"
         assert (await bridge.send(request("GET", "/readyz"))).body == b"ok"
@@ -419,7 +422,8 @@ async def test_the_path_may_be_any_and_a_slash_behind_it_changes_nothing(path, t
 async def test_other_methods_are_refused(method, target, tmp_path, clock):
     async with a_listener(tmp_path, clock) as bridge:
         assert (await bridge.send(request(method, target))).status == 405
-        assert (await bridge.send(request(method, "/elsewhere"))).status == 404
+        for target in ("/elsewhere", "/callback//", "/callback/a/b", "/callback/a//"):
+            assert (await bridge.send(request(method, target))).status == 404
         assert bridge.stored() == []
 
 
