@@ -70,7 +70,9 @@ def test_a_callback_as_json_has_its_id_as_a_text_and_its_time_with_a_zone(mornin
         "kind": "metric",
         "policy_id": "policy-w0k4d7sr",
         "policy_name": "prod-memory",
-        "subject": "mem_usage",
+        "subject": "MemoryUtilization",
+        "name": "mem_usage",
+        "object": "ins-b",
         "object_id": "ins-b",
     }
 

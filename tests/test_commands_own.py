@@ -42,7 +42,8 @@ def test_its_callbacks_are_listed_and_matched(trouble, match, outcomes):
 
 def test_what_is_wrong_is_among_the_open_alarms(trouble):
     (entry,) = trouble.json("alarms")
-    assert (entry["policy_name"], entry["subject"], entry["object_id"]) == ("alarm-bridge", "channel_broken", "ops")
+    assert (entry["policy_name"], entry["object"], entry["object_id"]) == ("alarm-bridge", "ops", "ops")
+    assert (entry["subject"], entry["name"]) == ("Channel broken", "channel_broken")
     assert entry["given"] == ["here"]
 
 

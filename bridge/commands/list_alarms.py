@@ -16,7 +16,7 @@ from bridge.commands.output import WRONG_USAGE, fail
 from bridge.episode import Phase
 from bridge.rendering.words import duration_words
 from bridge.store.entries import AlarmEntry
-from bridge.story import names_of
+from bridge.story import named_of, names_of
 
 ALL = "all"
 PHASES = (*Phase, ALL)
@@ -86,7 +86,7 @@ def _row(at: Desk, entry: AlarmEntry, now: datetime) -> tuple[str, ...]:
 
 def alarm_json(at: Desk, entry: AlarmEntry) -> dict[str, Any]:
     """Give an alarm as JSON."""
-    values = asdict(entry)
+    values = asdict(entry) | named_of(entry, at.asking.body)
     values["id"] = values.pop("alarm")
     values["episode_id"] = str(entry.id)
     for name in ("started_at", "heard_at", "recovered_at"):

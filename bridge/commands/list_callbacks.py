@@ -25,7 +25,7 @@ from bridge.commands.matches import Matches, MatchOption, read_matches
 from bridge.commands.output import WRONG_USAGE, fail
 from bridge.configuration.problems import did_you_mean
 from bridge.store.entries import CallbackEntry
-from bridge.story import names_of
+from bridge.story import named_of, names_of
 
 WIDTHS = (19, 12, 6, 32)  # times, the longest outcome, short ids, names with instance ids
 
@@ -88,7 +88,8 @@ def _row(at: Desk, entry: CallbackEntry) -> tuple[str, ...]:
 
 
 def _as_json(at: Desk, entry: CallbackEntry) -> dict[str, Any]:
-    values = asdict(entry) | {"id": str(entry.id), "received_at": at.iso(entry.received_at)}
+    values = asdict(entry) | named_of(entry, at.asking.body)
+    values |= {"id": str(entry.id), "received_at": at.iso(entry.received_at)}
     values["alarm"] = entry.alarm or None
     del values["episode_id"]
     return values

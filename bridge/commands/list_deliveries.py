@@ -75,6 +75,7 @@ def _row(at: Desk, entry: DeliveryEntry) -> tuple[str, ...]:
 def _as_json(at: Desk, entry: DeliveryEntry) -> dict[str, Any]:
     values = asdict(entry) | {"id": str(entry.id), "event_id": str(entry.event_id), "alarm": entry.alarm or None}
     del values["kind"], values["callback_id"]
+    values["object"] = object_of(entry, at.asking.body)
     values["digest"] = str(entry.digest) if entry.digest else None
     values["due_at"] = at.iso(entry.due_at)
     values["created_at"] = at.iso(entry.created_at)

@@ -7,7 +7,7 @@ Pure: it is given what is stored, the config, and the time.
 
 from bridge.story.hearing import Routed, routed
 from bridge.story.lines import Words, lines
-from bridge.story.names import Names, alarms_named, names_of, object_of
+from bridge.story.names import Names, alarms_named, named_of, names_of, object_of
 from bridge.story.next import next_of_alarm, next_of_delivery
 from bridge.story.records import record_of
 
@@ -17,6 +17,7 @@ __all__ = [
     "Words",
     "alarms_named",
     "lines",
+    "named_of",
     "names_of",
     "next_of_alarm",
     "next_of_delivery",

@@ -38,6 +38,12 @@ def names_of(entry: AlarmEntry | CallbackEntry, body: Body) -> Names:
     return Names(subject=alarm.subject or entry.subject, object=object_title(alarm) or entry.object_id)
 
 
+def named_of(entry: AlarmEntry | CallbackEntry, body: Body) -> dict[str, str]:
+    """Name it for a program: `subject` and `object` in people's words, `name` as metrics and events are called."""
+    names = names_of(entry, body)
+    return {"subject": names.subject, "name": entry.subject, "object": names.object}
+
+
 def object_of(entry: DeliveryEntry, body: Body) -> str:
     """Name the object of a delivery's alarm."""
     alarm = _alarm(entry.callback_id, entry.created_at, entry.kind, body)
