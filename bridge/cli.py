@@ -11,7 +11,7 @@ from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from bridge import __version__
 from bridge.commands.output import PROBLEM, complain, say
@@ -34,15 +34,17 @@ COMMANDS = {
 
 
 def without_types(parameters: list[Any]) -> list[Any]:
-    """Let the help show no type beside a flag, which takes nothing: `--json <bool>` invites a value."""
+    """Let the help show no type beside a flag, which takes nothing, and none of Python's beside an argument."""
     for one in parameters:
-        if getattr(one, "is_flag", False):
+        if getattr(one, "is_flag", False):  # `--json <bool>` invites a value
             one.metavar = ""
+        if isinstance(one, TyperArgument):  # `<list[str]>` says nothing to whoever asks
+            one.display_type_rich = lambda ctx: None  # type: ignore[method-assign]  # noqa: ARG005 - the library's
     return parameters
 
 
 class OneCommand(TyperCommand):
-    """A command whose flags are shown as such."""
+    """A command whose flags and arguments are shown as such."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Give its options and arguments."""

@@ -1,6 +1,7 @@
 """The command as a process: exit codes, what goes to which stream, and how it ends."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -54,7 +55,7 @@ def test_each_command_has_help(command):
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_no_flag_seems_to_take_a_value(command):
-    assert "<bool>" not in CliRunner().invoke(cli, [*command.split(), "-h"]).stdout
+    assert not re.search(r"<[a-z]+[\[>]", CliRunner().invoke(cli, [*command.split(), "-h"]).stdout)
 
 
 @pytest.mark.parametrize(
