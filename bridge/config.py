@@ -107,7 +107,7 @@ class Loaded:
 def load(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Loaded:
     """Read a config file; raise ConfigError with every mistake in it.
 
-    Without `secrets` something stands in for those whose variables are not set.
+    Without `secrets` something stands in for those whose variables are not set or whose files cannot be read.
     """
     source = read(path, environ, secrets=secrets)
     top = source.record(TopSettings, _without(source.root, "channels", "routes"))

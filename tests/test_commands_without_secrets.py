@@ -1,5 +1,7 @@
 """Commands that make no call work in a shell without the bridge's environment."""
 
+import re
+
 import pytest
 from typer.testing import CliRunner
 
@@ -57,6 +59,29 @@ def test_who_makes_calls_names_each_that_is_not_set(command, words):
     result = command(*words)
     assert result.exit_code == 1
     assert result.stderr.count("is not set") == 12
+
+
+IN_FILES = re.sub(r'"\$\{(\w+)\}"', r"{file: secrets/\1}", CONFIG)
+
+
+@pytest.mark.parametrize("words", [("route", SAMPLE), ("render", SAMPLE)])
+def test_a_secrets_file_that_is_missing_is_no_reason_either(command, words):
+    result = command(*words, config=IN_FILES)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", [("check",), ("serve",), ("test-channel", "ops")])
+def test_who_makes_calls_names_each_secrets_file_that_is_missing(command, words):
+    result = command(*words, config=IN_FILES)
+    assert result.exit_code == 1
+    assert result.stderr.count("the file cannot be read: no such file or directory") == 11
+
+
+def test_a_secrets_file_that_is_empty_is_a_mistake_to_everybody(command, tmp_path):
+    (tmp_path / "token").touch()
+    result = command("route", SAMPLE, config=CONFIG.replace('"${SLACK_TOKEN}"', "{file: token}"))
+    assert result.exit_code == 1
+    assert "channels.ops.token: the file is empty" in result.stderr
 
 
 def test_a_variable_that_is_no_secret_is_missed_by_everybody(command):

@@ -297,10 +297,8 @@ async def test_a_secret_file_that_is_not_there_yet_is_waited_for(tmp_path, clock
     async with a_reloader(tmp_path, clock) as subject:
         subject.write(FIRST.replace("file: url", "file: later"))
         await clock.sleep(10)
-        assert subject.told == [
-            f"{subject.file}:4:28: channels.tickets.url: the file cannot be read: no such file or directory"
-            "; its path begins at the config file's directory"
-        ]
+        missing = "the file cannot be read: no such file or directory; its path begins at the config file's directory"
+        assert subject.told == [f"{subject.file}:4:28: channels.tickets.url: {missing}"]
         (tmp_path / "later").write_text("http://127.0.0.1:9/later")
         await clock.sleep(10)
         assert logged(subject) == [["channel tickets changed"]]

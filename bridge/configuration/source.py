@@ -27,6 +27,7 @@ class Source:
     file: str
     base: Path
     root: MapNode
+    needs_secrets: bool = True
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     files: set[Path] = field(default_factory=set)  # that were read, or would have been
@@ -53,7 +54,8 @@ class Source:
 
     def record(self, model: type[R], node: Node, path: KeyPath = ()) -> R | None:
         """Make a record of a node; None where it has mistakes, which are noted."""
-        data = Values(base=self.base, complain=self.wrong, files=self.files).build(node, model, path)
+        values = Values(base=self.base, complain=self.wrong, files=self.files, needs_secrets=self.needs_secrets)
+        data = values.build(node, model, path)
         try:
             return model.model_validate(data)
         except ValidationError as error:
@@ -82,7 +84,8 @@ def read(path: Path, environ: Mapping[str, str], *, secrets: bool = True) -> Sou
         problems.append(Problem(file=file, line=root.line, column=root.column, text=text))
     if not isinstance(root, MapNode):
         raise ConfigError(problems)
-    source = Source(file=file, base=path.absolute().parent, root=root, problems=problems, files={path})
+    base = path.absolute().parent
+    source = Source(file=file, base=base, root=root, needs_secrets=secrets, problems=problems, files={path})
     source.wrong_paths.update(each.path for each in mistakes if each.path)
     filled = fill(root, environ if secrets else {**environ, **stand_ins(root, environ)}, source.wrong)
     source.root = filled if isinstance(filled, MapNode) else root

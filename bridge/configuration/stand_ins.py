@@ -1,7 +1,7 @@
-"""What stands in for a secret whose variable is not set here, where nobody needs the secret itself.
+"""What stands in for a secret whose variable is not set or whose file cannot be read here, where nobody needs it.
 
 Commands that only read the store, or show a message, need no token: a person who is woken at night has a
-shell without the bridge's environment.
+shell without the bridge's environment, and may have no right to read its secrets.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,6 +32,15 @@ def stand_ins(root: Node, environ: Mapping[str, str]) -> dict[str, str]:
                 found[name] = ALONE.get(key, IN_TEXT) if reference[0] == text else IN_TEXT
                 elsewhere.update(() if key else (name,))
     return {name: value for name, value in found.items() if name not in elsewhere}
+
+
+def stand_in_at(path: KeyPath) -> str:
+    """Give what stands in for the secret at a path."""
+    return ALONE.get(_key_of(path), IN_TEXT)
+
+
+def _key_of(path: KeyPath) -> str:
+    return next((str(part) for part in reversed(path) if part in SECRETS), "")
 
 
 def _texts(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

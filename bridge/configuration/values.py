@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from bridge.configuration.environment import Complain
 from bridge.configuration.problems import KeyPath, beside, reason
+from bridge.configuration.stand_ins import stand_in_at
 from bridge.configuration.tree import ListNode, MapNode, Node, Scalar
 from bridge.settings import Record, Secret
 
@@ -34,6 +35,7 @@ class Values:
 
     base: Path
     complain: Complain
+    needs_secrets: bool = True  # else something stands in for those whose file cannot be read
     files: set[Path] = field(default_factory=set)  # that were read
 
     def build(self, node: Node, annotation: Any, path: KeyPath = ()) -> Any:
@@ -86,6 +88,8 @@ class Values:
         try:
             text = self._content(node)
         except OSError as error:
+            if not self.needs_secrets:
+                return Secret(stand_in_at(path))
             wrong = _unreadable(node, error)
         except ValueError as error:
             wrong = "the file is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
