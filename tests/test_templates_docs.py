@@ -46,6 +46,26 @@ def test_each_example_prints_what_stands_beside_it(example, tmp_path):
         assert message.text == output.rstrip("\n")
 
 
+@pytest.mark.parametrize(("language", "shown"), [("en", "▲ Triggered"), ("zh", "▲ 告警触发")])
+def test_a_template_that_says_nothing_of_the_state_has_its_usual_words(language, shown, tmp_path):
+    layout, suffix = ("layout.zh", ".zh") if language == "zh" else ("layout", "")
+    source = f'{{% extends "terminal/{layout}.j2" %}}'
+    telling = telling_of(kind="terminal", template="bare", route=ROUTE, language=language)
+    text = Renderer(write(tmp_path, {f"bare/triggered{suffix}.txt.j2": source})).render(telling, strict=True).text
+    assert text.startswith(f"{shown} · 磁盘利用率 · ")
+
+
+def test_a_row_of_ones_own_stands_below_the_others_in_chinese_too(tmp_path):
+    (row,) = re.findall(r"`(row\(\"团队\".*?\))`", PAGE)
+    source = (
+        '{% extends "terminal/layout.zh.j2" %}{% from "macros/text.j2" import row %}'
+        f"{{% block note %}}{{{{ {row} }}}}{{% endblock %}}"
+    )
+    telling = telling_of(kind="terminal", template="noted", route=ROUTE, language="zh")
+    text = Renderer(write(tmp_path, {"noted/triggered.zh.txt.j2": source})).render(telling, strict=True).text
+    assert "\n  团队      storage\n  策略      " in text
+
+
 def test_the_commands_show_where_the_built_in_templates_are_and_copy_one(tmp_path):
     show, copy = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
