@@ -422,8 +422,8 @@ async def test_the_path_may_be_any_and_a_slash_behind_it_changes_nothing(path, t
 async def test_other_methods_are_refused(method, target, tmp_path, clock):
     async with a_listener(tmp_path, clock) as bridge:
         assert (await bridge.send(request(method, target))).status == 405
-        for target in ("/elsewhere", "/callback//", "/callback/a/b", "/callback/a//"):
-            assert (await bridge.send(request(method, target))).status == 404
+        for elsewhere in ("/elsewhere", "/callback//", "/callback/a/b", "/callback/a//"):
+            assert (await bridge.send(request(method, elsewhere))).status == 404
         assert bridge.stored() == []
 
 

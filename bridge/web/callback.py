@@ -58,7 +58,7 @@ class CallbackListener:
         """Give what stands behind the callback's path, empty where nothing does; None where it is another path."""
         if path in self._paths:
             return ""
-        token = path.removeprefix(self._paths[1]).removesuffix("/")  # no token holds a slash: one behind it is meant well
+        token = path.removeprefix(self._paths[1]).removesuffix("/")  # which no token holds
         return None if not path.startswith(self._paths[1]) or not token or "/" in token else token
 
     async def _take(self, request: web.BaseRequest, token: str) -> web.StreamResponse:
