@@ -125,10 +125,13 @@ class Condition:
             await self._pause(verdict.after_seconds or 0.0, verdict.said, counts=False)
 
     async def _count(self, verdict: Verdict) -> None:
-        """Count a failure of one alarm among many; from so many in a row on the channel pauses, by its own step."""
+        """Count a failure of one alarm among many; from so many in a row on the channel pauses, by its own step.
+
+        Why it failed is kept at once: `/health` says it while something waits, though nothing pauses yet.
+        """
         beyond = self.state.failures + 1 - self._pauses_at
         if beyond < 0:
-            self.state = replace(self.state, failures=self.state.failures + 1)
+            self.state = replace(self.state, failures=self.state.failures + 1, reason=verdict.said)
         else:
             await self._pause(max(next_pause_seconds(beyond + 1), verdict.after_seconds or 0.0), verdict.said)
 

@@ -259,7 +259,7 @@ def test_json_is_printed_item_by_item_and_is_one_list(morning):
 
 @pytest.mark.parametrize(
     ("written", "options", "lines"),
-    [("_row", [], [0, *range(2, 8)]), ("_as_json", ["--json"], [0, *range(13, 79, 13)])],
+    [("_row", [], [0, *range(2, 8)]), ("_as_json", ["--json"], [0, *range(15, 91, 15)])],
 )
 def test_callbacks_prints_each_as_soon_as_it_is_found(morning, monkeypatch, written, options, lines):
     printed = []

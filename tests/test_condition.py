@@ -120,6 +120,16 @@ async def test_a_machines_channel_pauses_only_after_ten_failures_in_a_row():
     assert tickets.kept == []
 
 
+async def test_why_an_endpoint_takes_nothing_is_known_from_the_first_failure_until_it_takes_something():
+    tickets = Subject(chat=False)
+    await tickets.hear(Answer.RETRY)
+    assert tickets.condition.state.reason == "it said retry"
+    await tickets.hear(Answer.AMBIGUOUS)
+    assert tickets.condition.state.reason == "it said ambiguous"
+    await tickets.hear(Answer.SENT)
+    assert (tickets.condition.state.reason, tickets.kept) == ("", [])
+
+
 @pytest.mark.parametrize("lost", [LOST, SILENT], ids=["killed", "silent"])
 async def test_calls_that_were_lost_with_the_edge_say_nothing_of_the_endpoint(lost):
     ops = Subject(chat=False)
