@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bridge.alarm import BRIDGE, State
-from bridge.episode import Event
+from bridge.alarm import BRIDGE
 from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict, Why
 from bridge.metrics import Metrics
 from bridge.retry import Move
 from bridge.sources import own
-from bridge.store import OVER_UNHEARD, Result
+from bridge.store import OVER_UNHEARD, Result, goes_with
 from bridge.trouble import Reporter, Trouble
 
 QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
@@ -104,20 +103,12 @@ def over_unheard(delivery: Delivery, behind: Iterable[Delivery], *, now: datetim
 
 def goes_along(moved: Result, behind: Iterable[Delivery]) -> Result:
     """Give the result of what another channel takes over, with all that waits behind it of the same episode."""
-    also = tuple(
+    along = tuple(
         replace(moved, delivery=one, step=one.step, attempts=one.attempts, plain=one.plain)
         for one in behind
-        if _goes_with(moved.delivery.event, one) and one.why is not Why.WENT_ROUND
+        if goes_with(moved.delivery, one)
     )
-    return replace(moved, also=also)
-
-
-def _goes_with(first: Event, other: Delivery) -> bool:
-    """Say whether a delivery follows an event in its episode; what is told again by a person's wish may be older."""
-    event = other.event
-    follows = bool(first.episode_id) and event.episode_id == first.episode_id and event.id >= first.id
-    begins = event.state is State.TRIGGERED and not event.again
-    return follows and not begins and other.state is DeliveryState.WAITING and other.step is not Step.REST
+    return replace(moved, along=along)
 
 
 def is_about(delivery: Delivery, channel: str) -> bool:
@@ -157,7 +148,7 @@ def revived(delivery: Delivery, *, now: datetime) -> Result:
 
 def report(result: Result, metrics: Metrics, reporter: Reporter) -> None:
     """Count and log an attempt, and what ended with it; tell of a dead letter."""
-    for other in result.also:
+    for other in (*result.also, *result.along):
         report(other, metrics, reporter)
     delivery, verdict = result.delivery, result.verdict
     event = delivery.event

@@ -213,7 +213,7 @@ class Worker:
         elif result.state is DeliveryState.WAITING:
             self._lanes.hold(as_stored(result), self._clock.now())
         elif not self._pardon.spares(result.delivery):
-            self._lanes.drop(other.delivery for other in result.also)
+            self._lanes.drop(other.delivery for other in (*result.also, *result.along))
             self._lanes.done(result.delivery, self._clock.now())
             self._queue.stale |= result.dissolves
         self._start_what_may()

@@ -130,25 +130,7 @@ def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits
     answer = replace(answer, event=replace(answer.event, id=first.event.id))
     behind = [second, again, answer]
     expected = (ended(one, DeliveryState.MOVED, "handed to dba: 401", now=START) for one in behind)
-    assert goes_along(moved, behind) == replace(moved, also=tuple(replace(one, handed_to="dba") for one in expected))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"episode_id": 2},
-        {"step": Step.REST},
-        {"why": Why.WENT_ROUND},
-        {"state": DeliveryState.BEGUN},
-        {"state_told": State.TRIGGERED},
-        {"number": 4},
-    ],
-    ids=["of another episode", "the rest of a message", "what came round", "begun", "a trigger", "an older event"],
-)
-def test_this_waits_for_its_own_turn_to_be_taken_over(other):
-    moved = replace(ended(a_delivery(5), DeliveryState.MOVED, "handed to dba: 401", now=START), handed_to="dba")
-    behind = a_delivery(**{"number": 6, "state_told": State.REPEAT} | other)
-    assert goes_along(moved, [behind]) == moved
+    assert goes_along(moved, behind) == replace(moved, along=tuple(replace(one, handed_to="dba") for one in expected))
 
 
 def test_what_is_of_no_alarm_is_taken_over_alone():

@@ -9,8 +9,8 @@ import pytest
 from bridge.alarm import State
 from bridge.attempt import ended
 from bridge.episode import Given
-from bridge.message import DeliveryState
-from bridge.store.handing import comes, is_circle, is_told, taken_over
+from bridge.message import DeliveryState, Step, Why
+from bridge.store.handing import comes, goes_with, is_circle, is_told, taken_over
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
@@ -161,3 +161,41 @@ ROUND = [Call(3, "ops", MOVED, "dba"), Call(4, "dba", MOVED, "ops")]
 )
 def test_a_circle_is_where_nobody_took_what_was_handed_on(calls, expected):
     assert is_circle(calls, DELIVERY, "dba") is expected
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({}, True),
+        ({"state_told": State.RECOVERED, "step": Step.THREAD}, True),
+        ({"episode_id": 2}, False),
+        ({"step": Step.REST}, False),
+        ({"why": Why.WENT_ROUND}, False),
+        ({"state": DeliveryState.BEGUN}, False),
+        ({"state_told": State.TRIGGERED}, False),
+        ({"number": 4}, False),
+    ],
+    ids=[
+        "a repeat",
+        "an end",
+        "of another episode",
+        "the rest of a message",
+        "what came round",
+        "begun",
+        "a trigger",
+        "an older event",
+    ],
+)
+def test_what_follows_in_its_episode_goes_to_the_fallback_with_what_is_handed_over(other, expected):
+    assert goes_with(DELIVERY, a_delivery(**{"number": 6, "state_told": State.REPEAT} | other)) is expected
+
+
+def test_the_second_call_of_an_event_and_what_made_its_alarm_fire_again_go_with_it():
+    again = a_delivery(6)
+    assert goes_with(DELIVERY, replace(again, event=replace(again.event, again=True)))
+    first = replace(DELIVERY, event=replace(DELIVERY.event, state=State.REPEAT))
+    assert goes_with(first, replace(first, id=6))
+
+
+def test_with_what_is_of_no_alarm_nothing_goes():
+    assert not goes_with(a_delivery(5, episode_id=0), a_delivery(6, episode_id=0, state_told=State.REPEAT))

@@ -27,11 +27,11 @@ def shelf():
         yield made
 
 
-def moved(shelf, number, event, *, also=(), **more):
+def moved(shelf, number, event, *, along=(), **more):
     """Give a delivery of `ops` that was just written as handed to `dba`, and let that take it over."""
     note = "handed to dba: ops is broken: 401"
     delivery = shelf.delivery(number, event, state=MOVED, note=note, route="cvm", **more)
-    result = replace(ended(delivery, MOVED, note, now=LATER), handed_to="dba", because="401", also=also)
+    result = replace(ended(delivery, MOVED, note, now=LATER), handed_to="dba", because="401", along=along)
     return hand_over(shelf.connection, result, shelf.ids)
 
 
@@ -195,7 +195,7 @@ def test_an_end_that_waits_here_goes_along(shelf):
     event, end = over(shelf)
     waiting = shelf.delivery(5 * FAR + 1, end)
     known = ended(waiting, MOVED, "", now=LATER)
-    assert moved(shelf, FAR + 2, event, also=(known,)) == [Handed(to="dba"), Handed(to="dba")]
+    assert moved(shelf, FAR + 2, event, along=(known,)) == [Handed(to="dba"), Handed(to="dba")]
     note = "instead of ops, which is broken: 401"
     assert shelf.rows(MOVED_ROW) == [("dba", FAR + 1, "waiting", note), ("dba", 5 * FAR, "waiting", note)]
     assert (
@@ -209,7 +209,7 @@ def test_what_made_an_alarm_fire_again_goes_along_with_what_was_before_and_after
     recovered, again = shelf.event(2 * FAR, episode, RECOVERED), shelf.triggered_again(3 * FAR, episode)
     repeat = shelf.event(4 * FAR, episode, REPEAT)
     known = [ended(shelf.delivery(event.id + 1, event), MOVED, "", now=LATER) for event in (again, repeat)]
-    assert moved(shelf, 2 * FAR + 1, recovered, also=known) == [Handed(to="dba")] * 3
+    assert moved(shelf, 2 * FAR + 1, recovered, along=known) == [Handed(to="dba")] * 3
     assert [row[1:3] for row in shelf.rows(MOVED_ROW)] == [
         (event.id, "waiting") for event in (recovered, again, repeat)
     ]
@@ -225,7 +225,7 @@ def test_a_channel_of_which_something_stays_that_it_thought_had_gone_along_reads
     event = shelf.event(FAR + 1, shelf.episode(1, OPS))
     stays = shelf.delivery(3 * FAR, event)  # a trigger that a person has told again
     known = ended(stays, MOVED, "", now=LATER)
-    assert moved(shelf, FAR + 2, event, also=(known,)) == [Handed(to="dba"), Handed(back="ops")]
+    assert moved(shelf, FAR + 2, event, along=(known,)) == [Handed(to="dba"), Handed(back="ops")]
     assert shelf.rows(f"SELECT state FROM deliveries WHERE id = {stays.id}") == [("waiting",)]
 
 

@@ -227,7 +227,7 @@ def test_what_goes_to_the_fallback_with_another_one_is_given_to_it_as_well(shelf
     repeat = shelf.delivery(3 * FAR + 1, shelf.event(3 * FAR, episode, State.REPEAT))
     note = "handed to dba: ops is broken: 401"
     moved = {"state": DeliveryState.MOVED, "verdict": None, "note": note, "handed_to": "dba", "because": "401"}
-    handed = finish(shelf, came_to(trigger, also=(came_to(repeat, **moved),), **moved))
+    handed = finish(shelf, came_to(trigger, along=(came_to(repeat, **moved),), **moved))
     assert handed == [Handed(to="dba"), Handed(to="dba")]
     assert shelf.rows("SELECT channel, event_id, state FROM deliveries ORDER BY channel, event_id") == [
         ("dba", episode + 1, "waiting"),

@@ -481,7 +481,7 @@ async def test_what_waits_behind_another_of_its_alarm_is_handed_over_with_it(clo
         desk.memory.add(of(1), of(2, key="1", episode_id=1, state_told=State.REPEAT))
         await desk.runs()
         (result,) = desk.memory.results
-        assert [one.delivery.id for one in (result, *result.also)] == [1, 2]
+        assert [one.delivery.id for one in (result, *result.along)] == [1, 2]
 
 
 @virtual

@@ -4,6 +4,7 @@
 """
 
 from bridge.store.digests import Merging
+from bridge.store.handing import goes_with
 from bridge.store.reading import PAGE
 from bridge.store.store import Store, Work, Written
 from bridge.store.unheard import OVER_UNHEARD
@@ -48,4 +49,5 @@ __all__ = [
     "Work",
     "Writer",
     "Written",
+    "goes_with",
 ]

@@ -56,7 +56,7 @@ def hand_over(connection: Connection, result: Result, ids: Ids) -> list[Handed]:
         values = {"id_": one.id, "note_": rows.clean(result.note), "to_": result.handed_to}
         connection.execute(statements.move, values)
         handed.append(_give(connection, replace(result, delivery=one), ids))
-    if {one.id for one in left} != {one.delivery.id for one in result.also}:
+    if {one.id for one in left} != {one.delivery.id for one in result.along}:
         handed.append(Handed(back=result.delivery.channel))
     return handed
 
@@ -69,7 +69,19 @@ def _left_behind(connection: Connection, delivery: Delivery) -> list[Delivery]:
         "id_": delivery.id,
     }
     found = [rows.delivery_of(row) for row in connection.execute(statements.left_behind, values)]
-    return [one for one in found if one.why is not Why.WENT_ROUND]
+    return [one for one in found if goes_with(delivery, one)]
+
+
+def goes_with(first: Delivery, other: Delivery) -> bool:
+    """Say whether another delivery of a channel goes to the fallback with one that does: it follows in its episode.
+
+    What is told again by a person's wish may be older, and what came round stays.
+    """
+    event = other.event
+    follows = bool(event.episode_id) and event.episode_id == first.event.episode_id and event.id >= first.event.id
+    begins = event.state is State.TRIGGERED and not event.again
+    waits = other.state is DeliveryState.WAITING and other.step is not Step.REST and other.why is not Why.WENT_ROUND
+    return follows and not begins and waits
 
 
 def _give(connection: Connection, result: Result, ids: Ids) -> Handed:

@@ -30,7 +30,7 @@ follow = union_all(  # events of an episode, from one on: those that are no trig
     .join(callbacks, events.c.id.between(callbacks.c.id, callbacks.c.id + NEAR))
     .where(callbacks.c.episode_id == bindparam("episode"), TRIGGERED_AGAIN, events.c.id >= bindparam("event_id_")),
 )
-left_behind = (  # what else waits of an episode for a channel, from an event on
+left_behind = (  # what else waits of an episode for a channel, from an event on: `goes_with` says which of it goes
     select(*A_DELIVERY)
     .join(events, events.c.id == deliveries.c.event_id)
     .join(episodes, episodes.c.id == events.c.episode_id)
@@ -45,7 +45,6 @@ left_behind = (  # what else waits of an episode for a channel, from an event on
                         events.c.id.in_(follow),
                         deliveries.c.channel == bindparam("channel"),
                         deliveries.c.state == literal_column("'waiting'"),
-                        deliveries.c.step != literal_column("'rest'"),
                         where,
                     )
                     for where in (deliveries.c.id.between(events.c.id, events.c.id + NEAR), NOT_AT_ONCE)

@@ -17,7 +17,7 @@ from bridge.store.work import ChannelState, Ids, Pause, QueueLength, Queues, Res
 
 def write_results(connection: Connection, results: Sequence[Result], ids: Ids, writes: Writes) -> list[Handed]:
     """Write how attempts ended; give what was handed over by it, and who has more to tell."""
-    ended = [one for result in results for one in (result, *(() if result.handed_to else result.also))]
+    ended = [one for result in results for one in (result, *result.also)]
     writes.finished.run(connection, [_finish_row(one) for one in ended])
     for one in ended:
         if one.why:

@@ -111,7 +111,8 @@ class Result:
     forget_message: bool = False  # the platform does not have it any more
     handed_to: str = ""  # the fallback channel that takes it over
     because: str = ""  # why its own channel is broken
-    also: "tuple[Result, ...]" = ()  # of others that its message told as well, or that go to the fallback with it
+    also: "tuple[Result, ...]" = ()  # of others that end with it: its message told them as well, or need not be told
+    along: "tuple[Result, ...]" = ()  # of others that go to the fallback with it
     rest: int = 0  # parts of what the message had no room for; below 0 of what its plain text had none for
     dissolves: bool = False  # a digest that is not to be: what it would tell of waits again
 

@@ -54,7 +54,7 @@ class Memory:
         if self.trouble:
             raise self.trouble
         self.results.append(result)
-        self.add(*(as_stored(one) for one in (result, *result.also)))
+        self.add(*(as_stored(one) for one in (result, *result.also, *result.along)))
 
     async def keep(self, state: Any) -> None:
         self.kept.append(state)
