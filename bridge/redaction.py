@@ -7,11 +7,12 @@ Whoever replaces all of these forms, the longest first, shows none.
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 4  # characters; shorter ones would blacken ordinary words
+MOST_KEPT = 500  # secrets of configs before
 TELLING = 16  # characters of a secret URL's path or query that make it a secret of its own
 # What could begin a line, move the cursor or turn the direction of writing: C0 and C1, and Unicode's own.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -22,6 +23,12 @@ def clean(text: str) -> str:
     if text.isprintable():  # no control character is, and this is seen three times faster
         return text
     return CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def with_older(new: Collection[str], older: Iterable[str]) -> list[str]:
+    """Give the secrets of a config and of those before, which may still be said somewhere; the oldest are forgotten."""
+    kept = [secret for secret in older if secret not in new]
+    return [*kept[-MOST_KEPT:], *new]
 
 
 def forms_of(secrets: Iterable[str]) -> tuple[str, ...]:

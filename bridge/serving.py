@@ -34,9 +34,7 @@ log = structlog.get_logger()
 def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextIO, level: str = "info") -> int:
     """Run the bridge until SIGTERM or SIGINT; give the exit code."""
     config = loaded.config
-    terminal = err.isatty()
-    colours = terminal and not environ.get("NO_COLOR")
-    hide = logs.configure(stream=err, as_json=not terminal, colours=colours, level=level, secrets=config.secrets)
+    hide = logs.begin(err, environ, level=level, secrets=config.secrets)
     for warning in loaded.warnings:
         log.warning("config", problem=str(warning))
     seen = look(config.files)  # before they are used: what changes from now on is another one
@@ -49,7 +47,7 @@ def serve(loaded: Loaded, *, environ: Mapping[str, str], out: TextIO, err: TextI
         with Lock(config.store), asyncio.Runner(loop_factory=LOOP) as runner:
             means = partial(means_of, config.file, environ, hide)
             reloader = partial(_reloader_of, config, means, seen, known)
-            runner.run(_serve(config, environ, out, err if terminal else None, reloader, edge))
+            runner.run(_serve(config, environ, out, err if err.isatty() else None, reloader, edge))
     except (StoreError, OSError) as error:
         log.critical("the bridge cannot serve", reason=str(error))
         return 1

@@ -26,7 +26,7 @@ async def refused(_callback):
 
 async def test_secrets_of_the_configs_before_stay_out_of_its_log(monkeypatch):
     hidden = []
-    monkeypatch.setattr(logs, "configure", lambda **options: hidden.append(list(options["secrets"])))
+    monkeypatch.setattr(logs, "begin", lambda *_, secrets, **__: hidden.append(list(secrets)))
     process = Process(1, [])
     process._listener = type("Listener", (), {"renew": lambda *_: None})()
     process._wire = Wire({}, lambda: None)

@@ -24,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bridge.logs import configure
-from bridge.redaction import forms_of, probes_of
+from bridge.logs import begin, configure
+from bridge.redaction import MOST_KEPT, forms_of, probes_of, with_older
 
 log = structlog.get_logger()
 TOKEN = "xoxb-12345-abcde/+=&ü"
@@ -93,6 +93,24 @@ def test_colours_are_for_terminals_alone(out):
     configure(stream=plain, as_json=False, colours=False, level="info")
     log.error("attempt", channel="ops")
     assert "\x1b" not in plain.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environ", "begins"),
+    [(True, {}, "\x1b"), (True, {"NO_COLOR": ""}, "\x1b"), (True, {"NO_COLOR": "1"}, "[0-9]"), (False, {}, "{")],
+    ids=["a terminal", "an empty NO_COLOR", "NO_COLOR", "a file"],
+)
+def test_a_terminal_is_read_by_a_person_and_all_else_by_machines(is_terminal, environ, begins, monkeypatch, out):
+    monkeypatch.setattr(out, "isatty", lambda: is_terminal)
+    begin(out, environ, level="info", secrets=["made-up-secret"])
+    log.info("callback", about="made-up-secret")
+    assert re.match(begins, out.getvalue())
+    assert "<secret>" in out.getvalue()
+
+
+def test_where_the_output_was_closed_nothing_is_said():
+    begin(None, {}, level="info", secrets=[])
+    log.info("callback")
 
 
 @pytest.mark.parametrize(
@@ -306,6 +324,14 @@ def test_the_longer_of_two_secrets_goes_first(out):
     configure(stream=out, as_json=True, level="info", secrets=["abcd", "abcdefgh"])
     log.info("abcdefgh")
     assert lines(out)[0]["event"] == "<secret>"
+
+
+def test_secrets_of_configs_before_stay_secrets_and_the_oldest_are_forgotten_but_never_a_new_one():
+    assert with_older({"b", "c"}, ["a", "b"])[0] == "a"
+    assert sorted(with_older({"b", "c"}, ["a", "b"])) == ["a", "b", "c"]
+    older = [str(number) for number in range(MOST_KEPT + 2)]
+    assert with_older({"new"}, older) == [*older[2:], "new"]
+    assert set(with_older(set(older), ["before"])) == {"before", *older}
 
 
 def test_secrets_are_replaced_while_loggers_are_in_use(out):

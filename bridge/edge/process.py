@@ -25,10 +25,9 @@ from bridge.edge.desk import WireDesk
 from bridge.edge.hello import Hello
 from bridge.edge.wire import MOST_DOORS, START, Kind, Wire
 from bridge.process import LOOP, tune_garbage_collection
+from bridge.redaction import with_older
 from bridge.web.callback import CallbackListener
 from bridge.web.listening import listen_on
-
-MOST_SECRETS = 500  # that are kept out of the log
 
 log = structlog.get_logger()
 
@@ -72,11 +71,8 @@ class Process:
     def _settings(self, number: int, written: bytes) -> None:
         """Take callbacks by these settings from the next request on."""
         hello: Hello = pickle.loads(written)  # noqa: S301 - from our own process
-        colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-        as_json = not sys.stderr.isatty()
-        older = [one for one in self._secrets if one not in hello.secrets]
-        self._secrets = [*older, *hello.secrets][-MOST_SECRETS:]
-        logs.configure(stream=sys.stderr, as_json=as_json, colours=colours, level=hello.level, secrets=self._secrets)
+        self._secrets = with_older(hello.secrets, self._secrets)
+        logs.begin(sys.stderr, os.environ, level=hello.level, secrets=self._secrets)
         if self._listener is None:
             self._listener = CallbackListener(hello.server, self._desk, self._clock)
             self._begin(self._serve(self._listener))

@@ -8,7 +8,7 @@ and writes it in one piece (`sink`). A log never fails: what cannot be written i
 
 import atexit
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 import structlog
@@ -19,6 +19,15 @@ from bridge.logs.lines import Fields
 from bridge.logs.sink import Sink
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+def begin(
+    stream: TextIO | None, environ: Mapping[str, str], *, level: str, secrets: Iterable[str]
+) -> Callable[[Iterable[str]], None]:
+    """Log as a process does: readable on a terminal, with colours unless NO_COLOR is set, and JSON elsewhere."""
+    terminal = stream is not None and stream.isatty()
+    colours = terminal and not environ.get("NO_COLOR")
+    return configure(stream=stream, as_json=not terminal, colours=colours, level=level, secrets=secrets)
 
 
 def configure(

@@ -11,6 +11,7 @@ from bridge.clock import Clock
 from bridge.config import Config, ConfigError, Loaded, Problem
 from bridge.metrics import Metrics
 from bridge.parts import Prepared
+from bridge.redaction import with_older
 from bridge.reloading.changes import changes_of, channel_changes, is_other, refusals, template_changes, while_running
 from bridge.reloading.sight import Sight, look
 from bridge.store import StoreError
@@ -19,7 +20,6 @@ from bridge.trouble import Reporter, Trouble
 LOOK_SECONDS = 1.0  # between looks
 QUIET_SECONDS = 0.3  # without a change before what is there is read
 PATIENCE_SECONDS = 2.0  # without a change before what is wrong is called a mistake: it may be half written
-MOST_SECRETS = 500  # that are kept out of the log; the oldest are forgotten
 MOST_WORDS = 3  # mistakes that an alarm names
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ class Reloader:
         self._in_force: Sight | None = None
         self._done_with: Sight | None = None  # it was put in force, or refused
         self._is_refused = False
-        self._secrets = dict.fromkeys(config.secrets)
+        self._secrets = list(config.secrets)
 
     def ask(self) -> None:
         """Read again at once, whether anything changed or not, as on SIGHUP."""
@@ -185,10 +185,8 @@ class Reloader:
         log.info("reloaded", changes=list(outcome.changes) or ["nothing changed"])
 
     async def _put_in_force(self, prepared: Prepared) -> None:
-        new = prepared.config.secrets
-        kept = [secret for secret in self._secrets if secret not in new]  # the old ones may still be said somewhere
-        self._secrets = dict.fromkeys([*kept[-MOST_SECRETS:], *new])
-        await asyncio.to_thread(self._means.hide, list(self._secrets))
+        self._secrets = with_older(prepared.config.secrets, self._secrets)
+        await asyncio.to_thread(self._means.hide, self._secrets)
         self._means.apply(prepared)
         self._config, self._marks = prepared.config, prepared.marks
         await self._means.settled()
