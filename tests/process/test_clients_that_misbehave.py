@@ -5,6 +5,7 @@ import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.process.running import edges
 from tests.process.telling import callback
 
 LIMIT = 64 * 1024  # bytes of a body, by the config
@@ -23,8 +24,13 @@ HERE = {
 
 
 def highest_memory(bridge):
-    """Give the most memory that the process has had, in KiB."""
-    status = Path("/proc", str(bridge.pid), "status").read_text()
+    """Give the most memory that the bridge and its edge, which reads the bodies, have had, in KiB."""
+    (edge,) = edges(bridge.pid)
+    return sum(highest_of(pid) for pid in (bridge.pid, edge))
+
+
+def highest_of(pid):
+    status = Path("/proc", str(pid), "status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1])
 

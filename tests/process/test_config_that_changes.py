@@ -117,6 +117,29 @@ async def test_a_heartbeat_that_is_turned_on_is_called_at_once(runner):
         await until(lambda: len(watcher.received) == 1, "the address is called")
 
 
+async def posted(connection, body):
+    """Post a callback on a connection that is open; give the answer's status."""
+    reader, writer = connection
+    writer.write(b"POST /callback HTTP/1.1\r\nHost: bridge\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split()[0]))
+    return int(head.split()[1])
+
+
+async def test_a_connection_that_is_open_stays_so_and_follows_the_new_config(runner):
+    async with serve_endpoint() as first, serve_endpoint() as second:
+        channels = {"first": hook(first), "second": hook(second)}
+        bridge = await runner.serve(config(channels, default_channels=["first"]))
+        connection = await asyncio.open_connection(*bridge.address)
+        assert await posted(connection, callback(1)) == 200
+        write_config(runner.place, config(channels, default_channels=["second"]))
+        assert await reloaded(bridge) == ["default_channels changed"]
+        assert await posted(connection, callback(2)) == 200
+        assert await heard(first, 1) == [("ins-00000001", "triggered")]
+        assert await heard(second, 1) == [("ins-00000002", "triggered")]
+        connection[1].close()
+
+
 async def test_on_sighup_everything_is_read_again_at_once_and_said(runner):
     async with serve_endpoint() as endpoint:
         bridge = await runner.serve(config({"tickets": hook(endpoint)}))
