@@ -115,6 +115,26 @@ async def test_recoveries_of_what_a_digest_told_are_one_answer_in_its_thread_and
 
 
 @virtual
+async def test_updates_of_single_messages_and_answers_to_them_become_one_digest_alike(tmp_path, clock):
+    async with a_storm(tmp_path, clock) as (slack, spine):
+        for number in range(30):
+            await spine.take(of(number))
+            await spine.settle(2)
+        assert len(slack.messages) == 30
+        slack.next.append(LATER)
+        repeats = [of(number, "b", durationTime=300) for number in range(15)]
+        await take(spine, *repeats, *(over(number) for number in range(15, 30)))
+        await spine.settle(60)
+        *singles, digest = slack.messages
+        assert digest.text == "📋 Digest · 30 alarms: 15 still firing, 15 recovered"
+        assert digest.thread_ts is None
+        assert [message.edits for message in singles] == [[]] * 30
+        assert spine.rows("SELECT step, count(*) FROM deliveries WHERE state = 'digested' GROUP BY 1") == [
+            ("thread", 15), ("update", 30)
+        ]  # fmt: skip
+
+
+@virtual
 async def test_a_chat_without_threads_is_told_of_recoveries_in_one_message(tmp_path, clock):
     async with a_storm(tmp_path, clock) as (slack, spine):
         slack.next.append(LATER)

@@ -8,7 +8,7 @@ from aiohttp import ClientSession, web
 
 from tests.fakes.serving import serve_app
 from tests.fuzz.requests import TOKEN, Findings, resident, send_all
-from tests.process.running import Bridge, Runner
+from tests.process.running import Bridge, Runner, edges
 
 MOST_GROWTH = 0.1  # of memory, after the first tenth
 STEPS = 10
@@ -26,7 +26,7 @@ async def fuzz_requests(seed: str, count: int, folder: Path, *, most_growth: flo
                 await send_all(bridge, seed, range(step * count // STEPS, (step + 1) * count // STEPS), findings)
                 await bridge.idle(seconds=IDLE_SECONDS)
                 print(f"  {(step + 1) * count // STEPS} requests, {time.monotonic() - begun:.0f} s", flush=True)
-                memory.append(resident(bridge.pid))
+                memory.append(sum(map(resident, (bridge.pid, *edges(bridge.pid)))))
                 _judge_log(bridge, findings)
             code = await bridge.terminate(seconds=30)
         finally:

@@ -2,13 +2,14 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.simulation import making, seeds
+from tests.simulation import making, seeds, table
 from tests.simulation.shrinking import shrink
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,22 @@ def simulate(*arguments, hash_seed="0"):
 def test_two_hundred_seeds_keep_every_promise(first):
     done = simulate("--first", str(first), "--seeds", str(SHARD), "--processes", "1")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_a_run_says_how_often_it_met_each_row_verdict_and_fault_and_fails_where_one_was_never_met():
+    done = simulate("--seeds", "1", "--processes", "1")
+    parts = re.split(r"^(rows|verdicts|faults|never met):", done.stdout, flags=re.MULTILINE)
+    assert parts[1::2] == ["rows", "verdicts", "faults", "never met"]
+    _, *counted, never = parts[::2]
+    for what, names, text in zip(
+        ("row", "verdict", "fault"), (table.ROWS, seeds.VERDICTS, seeds.FAULTS), counted, strict=True
+    ):
+        met = set(re.findall(r"^ +[1-9]\d* (.*)$", text, re.MULTILINE))
+        assert met
+        assert [name for name in names if (name in met) is (f"{what}: {name}" in never)] == []
+    assert done.returncode == 1
+    assert "1 seeds in" in done.stdout
+    assert ", 0 broke a promise" in done.stdout
 
 
 def test_a_seed_is_the_same_run_each_time():
