@@ -262,6 +262,8 @@ def test_what_would_let_slack_look_for_mentions_itself_is_taken_out(tmp_path):
         ('{"type": "section", "fields": [{"type": "mrkdwn", "text": "{{ nothing }}"}]}', []),
         ('{"type": "section", "text": {"type": "mrkdwn", "text": ""}, "fields": [{"type": "mrkdwn", "text": "a"}]}',
          [{"type": "section", "fields": [{"type": "mrkdwn", "text": "a", "verbatim": True}]}]),
+        ('{"type": "section", "text": {"type": "mrkdwn", "text": "a"}, "fields": [{% for x in alarm.tags.items() %}{{ x }}{% endfor %}]}',
+         [{"type": "section", "text": {"type": "mrkdwn", "text": "a", "verbatim": True}}]),
         ('{"type": "context", "elements": [{"type": "mrkdwn", "text": "{{ nothing }}"}]}', []),
         ('{"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "a"}, "url": "{{ nothing }}"}]}', []),
         ('{"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "a"}, "url": "javascript:{{ state }}"}]}', []),

@@ -120,6 +120,8 @@ def _section(block: Mapping[str, Any]) -> Complaints:
     fields = block.get("fields", [])
     if "text" not in block and not fields:
         yield "section needs text or fields"
+    if "fields" in block and not fields:
+        yield "fields: no fewer than 1 items allowed"
     if "text" in block:
         yield from _text(block["text"], limit=3000, where="text")
     if len(fields) > 10:

@@ -162,7 +162,7 @@ class _Walk:
 
     def _list(self, node: list[Any], holder: str, key: str) -> Any:
         written = self._kept(node, holder, key, COUNTS.get((holder, key), len(node)))
-        return DROPPED if node and not written else written
+        return written if written or not (node or (holder, key) in COUNTS) else DROPPED
 
     def _object(self, node: dict[str, Any], holder: str, key: str) -> Any:
         kind = self._written(str(node.get("type", "")), slack_text.plain)
