@@ -22,7 +22,7 @@ from bridge.metrics import Metrics
 from bridge.pace import Spacing, Window
 from bridge.pardon import Pardon
 from bridge.post import NotBegun, Outbox, Post
-from bridge.posting import Poster
+from bridge.posting import Caller
 from bridge.probing import Probe
 from bridge.pulse import Pulse
 from bridge.queue import Queue
@@ -75,7 +75,7 @@ class Worker:
         )
         self._probe = Probe(post.channel, self.condition)
         self._pardon = Pardon(self.condition, self._lanes, self._settling, clock, reporter, self._wake.set)
-        self._poster = Poster(
+        self._caller = Caller(
             post=post, outbox=outbox, condition=self.condition, window=self._window, clock=clock, random=random
         )
 
@@ -104,7 +104,7 @@ class Worker:
             await self._storm.look_where_due(self._queue, self.condition, is_idle=not (self._tasks or self._settling))
             await self._load()
             if self.condition.hands_over:
-                self._lanes.release(self._poster.stays)
+                self._lanes.release(self._caller.stays)
             await self._probe.make(is_idle=not self._queue.more and not self._lanes)
             self._start_what_may()
             await self._wait()
@@ -116,7 +116,7 @@ class Worker:
     def renew(self, post: Post) -> None:
         """Work by these words on the same channel from the next attempt on."""
         self.post = self._storm.post = post
-        self._poster = replace(self._poster, post=post)
+        self._caller = replace(self._caller, post=post)
 
     def end(self) -> None:
         """Begin nothing more; `run` is over then."""
@@ -187,7 +187,7 @@ class Worker:
         """Make one attempt and have its result stored; its alarm is under way until that is done."""
         try:
             looks_behind = self.post.chat or self.condition.hands_over
-            result = await self._poster.attempt(delivery, self._lanes.behind(delivery) if looks_behind else ())
+            result = await self._caller.attempt(delivery, self._lanes.behind(delivery) if looks_behind else ())
         except (StoreError, NotBegun) as error:
             self._spacing.correct(0)
             await self._clock.sleep(STORE_RETRY_SECONDS if isinstance(error, StoreError) else 0)

@@ -42,8 +42,8 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poster:
-    """Makes the attempts of one channel."""
+class Caller:
+    """Makes the calls of one channel: an attempt each."""
 
     post: Post
     outbox: Outbox

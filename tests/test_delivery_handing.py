@@ -123,7 +123,7 @@ async def test_what_waits_of_an_alarm_goes_to_the_fallback_all_at_once_with_the_
         ]
         first, *others = (one for one in waits if one.event.number == 1)
         moved = replace(ended(first, MOVED, "handed to dba: 401", now=clock.now()), handed_to="dba", because="401")
-        outbox = spine.workers["ops"]._poster.outbox
+        outbox = spine.workers["ops"]._caller.outbox
         told: list[Any] = []
         spine.writer.on_work = told.append
         await outbox.finish(goes_along(moved, others if known else ()))

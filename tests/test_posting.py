@@ -15,7 +15,7 @@ from bridge.channels.kind import Finding
 from bridge.message import BEFORE, Answer, Count, DeliveryState, Digest, Message, Step, Verdict, Why
 from bridge.pace import Spacing, Window
 from bridge.post import Post
-from bridge.posting import Poster
+from bridge.posting import Caller
 from bridge.sources.own import Own, body_of
 from bridge.store import Pause, StoreUnavailable, Told
 from bridge.store.work import Unsure
@@ -39,7 +39,7 @@ def a_delivery(number=1, **changes):
 
 
 class Subject:
-    """A poster of the channel `ops`, with all that it uses, and a log of what it did in order."""
+    """A caller of the channel `ops`, with all that it uses, and a log of what it did in order."""
 
     def __init__(self, clock, *, answer=SENT, told=None, digest=COUNTED, **post):
         self.clock, self.answer, self.told, self.counted = clock, answer, told, digest
@@ -76,7 +76,7 @@ class Subject:
         self.window = Window()
         given_outbox: Any = self
         condition: Any = self.condition
-        self.poster = Poster(
+        self.caller = Caller(
             post=Post(**given),
             outbox=given_outbox,
             condition=condition,
@@ -124,7 +124,7 @@ class Subject:
         return episode_id in self.over_unheard_of
 
     async def attempt(self, delivery=None, behind=()):
-        return await self.poster.attempt(delivery or a_delivery(), behind)
+        return await self.caller.attempt(delivery or a_delivery(), behind)
 
     async def outcome(self, delivery=None, behind=()):
         """Give where a delivery stands after an attempt, and why."""
@@ -423,14 +423,14 @@ async def test_a_new_message_in_place_of_an_update_has_none_to_lose(clock):
 
 
 class Asked(Subject):
-    """A poster of a channel whose messages have addresses and can be looked for."""
+    """A caller of a channel whose messages have addresses and can be looked for."""
 
     def __init__(self, clock, *, finding=None, unsure=None, **more):
         super().__init__(clock, **more)
         self.looked: list[Any] = []
         self.finding, self.is_unsure = finding, unsure
         channel: Any = SimpleNamespace(post=self._post, link=self._link, find=self._find)
-        self.poster = replace(self.poster, post=replace(self.poster.post, channel=channel))
+        self.caller = replace(self.caller, post=replace(self.caller.post, channel=channel))
 
     async def _link(self, receipt):
         return f"https://chat.example/{receipt['ts']}"
