@@ -7,13 +7,13 @@ Whoever replaces all of these forms, the longest first, shows none.
 import base64
 import json
 import re
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 4  # characters; shorter ones would blacken ordinary words
 MOST_KEPT = 500  # secrets of configs before
-TELLING = 16  # characters of a secret URL's path or query that make it a secret of its own
+TELLING = 16  # characters of a secret URL's path, query, or a part of the path that make it a secret of its own
+VALUE = 8  # the same of a value in the query
 # What could begin a line, move the cursor or turn the direction of writing: C0 and C1, and Unicode's own.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -48,14 +48,24 @@ def probes_of(forms: Iterable[str]) -> tuple[str, ...]:
 
 
 def _texts(secret: str) -> set[str]:
-    """Give the secret and what of it may be shown alone: a line of a key, a URL's password, path or query."""
-    texts = {secret, *(line.strip() for line in secret.splitlines())}
-    with suppress(ValueError):
-        url = urlsplit(secret)
-        if url.scheme and url.netloc:
-            path = f"{url.path}?{url.query}" if url.query else url.path
-            texts |= {url.password or "", *(part for part in (path, url.path, url.query) if len(part) >= TELLING)}
+    """Give the secret and what of it may be shown alone: a line of a key, what a URL keeps secret."""
+    texts = {secret, *(line.strip() for line in secret.splitlines()), *_of_url(secret)}
     return texts | {unquote(text) for text in texts}
+
+
+def _of_url(text: str) -> Iterator[str]:
+    """Give a URL's password, its path and query and the keys in them; nothing of what is no URL."""
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return
+    if not (url.scheme and url.netloc):
+        return
+    yield url.password or ""
+    path = f"{url.path}?{url.query}" if url.query else url.path
+    yield from (part for part in (path, url.path, url.query, *url.path.split("/")) if len(part) >= TELLING)
+    values = (pair.partition("=")[2] for pair in url.query.split("&"))
+    yield from (value for value in values if len(value) >= VALUE)
 
 
 def _written(text: str) -> set[str]:

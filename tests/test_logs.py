@@ -301,9 +301,20 @@ def test_no_secret_gets_into_a_line_however_it_is_written(out, secret, shown, as
         assert [line["level"] for line in lines(out)] == ["info", "debug"]
 
 
-@pytest.mark.parametrize("part", ["/services/T0001/B0002/xyzxyzxyzxyz", "key=value-of-the-key"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "/services/T0001/B0002/xyzxyzxyzxyz",
+        "key=value-of-the-key",
+        "value-of-the-key",
+        "a-key-of-16-chars",
+        "8%20signs",
+        "8 signs",
+    ],
+)
 def test_a_part_of_a_secret_url_is_a_secret(out, part):
-    configure(stream=out, as_json=True, level="info", secrets=SECRETS)
+    secrets = (*SECRETS, "https://hooks.example.com/a-key-of-16-chars/send?n=1&k=8%20signs")
+    configure(stream=out, as_json=True, level="info", secrets=secrets)
     log.info("404", path=part)
     assert lines(out)[0]["path"] == "<secret>"
 

@@ -1,4 +1,8 @@
-"""What a platform said: in one line, short, and without the channel's secrets."""
+"""What a platform said: in one line, short, and without the channel's secrets.
+
+`redaction` has the rule for the log, in which too short a part would blacken what others say. An answer is about one
+channel: here shorter parts are hidden, and few forms looked for, since each answer is looked through.
+"""
 
 import base64
 from collections.abc import Iterable, Iterator
