@@ -88,12 +88,31 @@ def test_steps_with_a_real_mistake_are_not_doubted_as_well(check_files, steps):
     assert warnings == []
 
 
+NO_NUMBER = 'a text and a number; "| float" makes a number of a text'
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [
         ("{{ alarm.polcy_name }}", '1:10: channels.here: alarm has no "polcy_name"; did you mean "policy_name"?'),
         ("\n  {{ alrm.policy_name }}", '2:6: channels.here: nothing is called "alrm"; did you mean "alarm"?'),
         ("{{ channel.nme }}", '1:12: channels.here: channel has no "nme"; did you mean "name"?'),
+        ("{{ alarm.policy_name.x }}", '1:22: channels.here: a text has no "x"'),
+        ("{{ alarm.started_at.x }}", '1:21: channels.here: a time has no "x"'),
+        (
+            "{% if alarm.value > 5 %}x{% endif %}",
+            f'1:1: channels.here: there is no ">" of {NO_NUMBER}',
+        ),
+        (
+            "{{ alarm.value + 1 }}",
+            f'1:1: channels.here: there is no "+" of {NO_NUMBER}; "~" joins both as texts',
+        ),
+        (
+            "{{ alarm.started_at - alarm.recovered_at }}",
+            '1:1: channels.here: there is no "-" of a time and nothing',
+        ),
+        ("{{ alarm.policy_name() }}", "1:1: channels.here: a text cannot be called: leave () out"),
+        ("{% for one in alarm.repeat_count %}{{ one }}{% endfor %}", "1:1: channels.here: a number is no list"),
         ("x\n{% if state %}", "2:1: channels.here: Unexpected end of template"),
         ("x\n {{ alarm.id | shout }}", "2:16: channels.here: No filter named 'shout'"),
         ("{% include 'no.j2' %}", "1:13: channels.here: there is no template 'no.j2' in the directories of templates"),

@@ -10,21 +10,15 @@ from bridge.check.files import shown
 from bridge.check.limits import refusal
 from bridge.check.situations import Situation, situations
 from bridge.check.uses import Use
+from bridge.check.wording import in_words
 from bridge.composing import of_digest
 from bridge.config import Problem
-from bridge.configuration.problems import did_you_mean
 from bridge.digesting import NAMED
 from bridge.message import Digest, Step
 from bridge.rendering import Renderer, Telling, TemplateError, builtin_templates
-from bridge.rendering.digest import DigestView
 from bridge.rendering.draft import RunawayError
-from bridge.rendering.view import AlarmView
 from bridge.rereading import alarm_of
 
-# What a template is given.
-NAMES = ("alarm", "state", "step", "route", "channel", "delivery_id", "event_id", "callback", "events", "digest")
-OF_CONFIG = ("name", "template", "links", "vars", "mention", "type")
-KNOWN = {"Alarm": AlarmView.names(), "Digest": DigestView.names(), "Policy": ["name", "alarms", "states"]}
 PLACE = re.compile(r"(.*?):(\d+): (.*)", re.DOTALL)
 
 
@@ -83,7 +77,7 @@ class _Trial:
                 self._runaways.add(template)
             found = PLACE.fullmatch(str(error))
             file, line, words = (found[1], int(found[2]), found[3]) if found else (template, 1, str(error))
-            return Mistake(file=file, line=line, column=_column(file, line, words), words=_in_words(words))
+            return Mistake(file=file, line=line, column=_column(file, line, words), words=in_words(words))
         refused = refusal(telling.channel.dialect, message.payload)
         return Mistake(file=self._file_of(template), line=1, column=1, words=refused) if refused else None
 
@@ -132,18 +126,6 @@ def _matters(telling: Telling) -> tuple[object, ...]:
         route.mention,
         bool(route.name),
     )
-
-
-def _in_words(words: str) -> str:
-    """Name what is unknown as the template names it, with the nearest name there is."""
-    missing = re.search(r"'[\w.]*?(\w+)View object' has no attribute '(\w+)'", words)
-    if missing:
-        known = KNOWN.get(missing[1], OF_CONFIG)
-        return f'{missing[1].lower()} has no "{missing[2]}"{did_you_mean(missing[2], known)}'
-    undefined = re.search(r"'(\w+)' is undefined", words)
-    if undefined:
-        return f'nothing is called "{undefined[1]}"{did_you_mean(undefined[1], NAMES)}'
-    return words.removesuffix(".")
 
 
 def _column(file: str, line: int, words: str) -> int:
