@@ -304,6 +304,15 @@ LONG = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3000}}
         ({"blocks": {}}, "blocks and attachments must be lists"),
         ({"blocks": [DIVIDER, "x"]}, "Slack would refuse one of its blocks: it must be an object with a type"),
         (
+            {"blocks": [{**LONG, "type": "sektion"}]},
+            'Slack would refuse its sektion block: no block is of this type; did you mean "section"?',
+        ),
+        (
+            {"blocks": [{"type": "rich-text", "elements": []}]},
+            ('Slack would refuse its rich-text block: no block is of this type; did you mean "rich_text"?'),
+        ),
+        ({"blocks": [{"type": "data_table"}, {"type": "context_card"}, {"type": "markdown", "text": "x"}]}, ""),  # new
+        (
             {"blocks": [{"type": "section", "text": "x"}]},
             "Slack would refuse its section block: its text must be an object with type and text",
         ),

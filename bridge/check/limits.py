@@ -1,6 +1,7 @@
 """What a platform would refuse of a rendered message, in words; shortening by field was done before."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from slack_sdk.errors import SlackObjectFormationError
@@ -9,6 +10,10 @@ from slack_sdk.models.blocks import Block
 MAX_BLOCKS = 50  # Slack's block reference (2026)
 MAX_TOTAL = 13_000  # characters of all blocks; with more Slack answers msg_blocks_too_long
 MAX_ATTACHMENTS = 100
+TYPES = (  # of blocks, Slack's block reference (2026); another one may be new, unless it is nearly one of these
+    "actions", "context", "context_actions", "divider", "file", "header", "image", "input", "markdown", "rich_text",
+    "section", "table", "video",
+)  # fmt: skip
 
 
 def refusal(dialect: str, payload: Mapping[str, Any] | None) -> str:
@@ -56,6 +61,8 @@ def _block(block: Any) -> str:
         parsed = Block.parse(block)
         if parsed:
             parsed.validate_json()
+        elif block["type"] not in TYPES and (near := get_close_matches(block["type"], TYPES, n=1, cutoff=0.8)):
+            return f'no block is of this type; did you mean "{near[0]}"?'
     except (SlackObjectFormationError, TypeError, ValueError, AttributeError, LookupError) as error:
         return str(error)
     return ""
