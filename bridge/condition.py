@@ -63,6 +63,11 @@ class Condition:
         return self.state.broken_since is not None
 
     @property
+    def is_well(self) -> bool:
+        """Whether nothing failed since something was taken."""
+        return not self.is_broken and not self.state.failures
+
+    @property
     def hands_over(self) -> bool:
         """Whether it is broken, not to be tried yet, and another channel takes its place."""
         return self._fallback is not None and self.is_broken and self.pause_seconds() > 0

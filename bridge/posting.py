@@ -29,7 +29,7 @@ from bridge.message import BEFORE, Answer, Call, Delivery, DeliveryState, Messag
 from bridge.pace import Spacing, Window
 from bridge.planning import is_no_news
 from bridge.post import NotBegun, Outbox, Post, Tell
-from bridge.retry import is_too_late, next_move
+from bridge.retry import is_its_own, is_too_late, next_move
 from bridge.store import Pause, Result, StoreError
 
 LONGEST_TURN_SECONDS = 2.0  # for which a message waits for its turn while it holds up the others of its channel
@@ -229,8 +229,10 @@ class Caller:
             budget = self.post.methods.get(step, self.post.room)
             if budget is not None and verdict.after_seconds:
                 await self._pause(budget, verdict.after_seconds)
-        await self.condition.learn(verdict, move)
-        return concluded(delivery, verdict, move, now=self.clock.now(), held=not self.post.chat, sent=sent)
+        its_own = self.post.chat and self.condition.is_well and is_its_own(delivery, verdict, move)
+        await self.condition.learn(verdict, replace(move, pauses=False) if its_own else move)
+        held = its_own or not self.post.chat
+        return concluded(delivery, verdict, move, now=self.clock.now(), held=held, sent=sent)
 
     def _held_back(self, delivery: Delivery, step: Step) -> Result | None:
         """Say what becomes of a delivery where another channel was asked to wait while this one waited for the disk."""
@@ -245,5 +247,4 @@ class Caller:
         """Leave the platform alone as long as it asks, with all that draws on a budget; also the next process."""
         if budget.pause(seconds, self.clock.monotonic()) and budget.name:
             now = self.clock.now()
-            pause = Pause(name=budget.name, until=now + timedelta(seconds=seconds), begun_at=now)
-            await self.outbox.keep_pause(pause)
+            await self.outbox.keep_pause(Pause(name=budget.name, until=now + timedelta(seconds=seconds), begun_at=now))

@@ -4,6 +4,8 @@
 | sent      | done                                           | at ease again                                   |
 | retry     | waits as the platform asks, else backs off     | a chat pauses as a whole                        |
 | ambiguous | the same: better told twice than never         | the same                                        |
+|           | of a chat, one that fails where others are     | -                                               |
+|           | taken: waits by itself                         |                                                 |
 | gone      | a new message instead of an update or answer   | -                                               |
 | rejected  | once more as plain text where that helps, else | broken after some in a row: then the dead       |
 |           | a dead letter                                  | letters among these wait with it (`pardon`)     |
@@ -14,6 +16,7 @@
 from datetime import datetime, timedelta
 from random import Random
 
+from bridge.alarm import State
 from bridge.message import Answer, Delivery, DeliveryState, Step, Verdict
 from bridge.record import record
 
@@ -86,6 +89,16 @@ def _later(delivery: Delivery, verdict: Verdict, random: Random) -> Move:
         note=verdict.said,
         pauses=True,
     )
+
+
+def is_its_own(delivery: Delivery, verdict: Verdict, move: Move) -> bool:
+    """Say whether a failure is about one message, in a chat that took the last one: it had failed before.
+
+    A platform that asks to wait is asked nothing else meanwhile, and a digest is not one message: it would go sooner
+    with all that comes to it.
+    """
+    is_asked_to = verdict.after_seconds is not None
+    return move.pauses and delivery.attempts > 0 and not is_asked_to and delivery.event.state is not State.DIGEST
 
 
 def backoff_seconds(failures: int, random: Random) -> float:

@@ -359,6 +359,30 @@ async def test_when_a_channel_was_mended_is_known_after_a_later_pause_as_well():
     assert ops.kept[-1] == ChannelState(name="ops", paused_until=EPOCH, mark="mark", mended_at=START)
 
 
+async def test_a_channel_that_is_gone_is_no_trouble_any_more():
+    ops = Subject()
+    await ops.hear(Answer.BROKEN)
+    ops.told.clear()
+    ops.condition.leave()
+    assert ops.told == [(Trouble.CHANNEL_BROKEN, "ops"), (Trouble.DIGESTING, "ops")]
+
+
+async def test_a_channel_is_well_until_something_fails_and_again_once_something_is_taken():
+    ops = Subject()
+    assert ops.condition.is_well is True
+    await ops.hear(Answer.RETRY)
+    assert ops.condition.is_well is False
+    await ops.hear(Answer.SENT)
+    assert ops.condition.is_well is True
+    await ops.hear(Answer.BROKEN)
+    assert ops.condition.is_well is False
+
+
+def test_a_channel_that_broke_under_other_settings_is_not_well_before_something_is_taken():
+    broken = ChannelState(name="ops", paused_until=START, failures=3, broken_since=START, mark="other")
+    assert Subject(state=broken).condition.is_well is False
+
+
 async def test_dead_letters_among_refusals_that_broke_the_channel_are_pardoned_once_and_oldest_first():
     ops = Subject()
     letters = [a_delivery(number, key=key) for number, key in ((3, "a"), (2, "b"))]

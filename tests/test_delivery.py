@@ -268,6 +268,26 @@ async def test_a_slow_or_failing_chat_is_not_noticed_by_its_neighbours(tmp_path,
         assert len(ops.calls) == 1
 
 
+@virtual
+async def test_a_message_that_a_chat_never_answers_makes_those_late_no_more_once_others_are_taken(tmp_path, clock):
+    """A platform that stumbles over what one message says, as Slack's `fatal_error`: a wait of 5 minutes is its own."""
+    unsure = a_verdict(Answer.AMBIGUOUS)
+    channel = Scripted(clock, lambda call: unsure if call.message.text == "triggered 1" else SENT)
+    async with a_spine(tmp_path, CHAT, clock, change=scripted(clock, {"ops": channel})) as spine:
+        await spine.take(of(1))
+        await spine.settle(1800)
+        await spine.take(of(2))
+        await spine.settle(301)  # the channel pauses as a whole: nobody knows yet that it takes others
+        assert channel.told()[-2:].count("triggered 2") == 1
+        before = len(channel.calls)
+        for number in range(3, 11):
+            await spine.take(of(number))
+            await spine.settle(10)
+            assert f"triggered {number}" in channel.told()
+            await spine.settle(140)
+        assert channel.told()[before:].count("triggered 1") == 4  # in 20 minutes: it is tried every 5
+
+
 # the queue
 
 

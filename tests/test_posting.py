@@ -50,6 +50,7 @@ class Subject:
         self.kept: list[Any] = []
         self.condition: Any = SimpleNamespace(
             hands_over=False,
+            is_well=True,
             state=SimpleNamespace(reason="401"),
             pause_seconds=lambda: 300.0,
             was_broken=lambda moment: False,
@@ -181,6 +182,26 @@ async def test_what_was_under_way_when_the_bridge_stopped_may_have_arrived(clock
 
 
 # what is not for this channel
+
+
+@pytest.mark.parametrize(
+    ("chat", "is_well", "attempts", "pauses", "waits"),
+    [
+        (True, True, 3, False, True),
+        (True, False, 3, True, False),
+        (True, True, 0, True, False),
+        (False, True, 3, True, True),
+    ],
+    ids=["the message's", "the chat's", "nobody knows whose", "a machine pauses by its own count"],
+)
+async def test_a_failure_pauses_a_chat_unless_it_is_the_messages_own_which_then_waits(
+    chat, is_well, attempts, pauses, waits, clock
+):
+    ops = Subject(clock, answer=a_verdict(Answer.RETRY), chat=chat)
+    ops.condition.is_well = is_well
+    result = await ops.attempt(a_delivery(attempts=attempts))
+    ((_, move),) = ops.learnt
+    assert (move.pauses, result.due_at > clock.now()) == (pauses, waits)
 
 
 async def test_a_broken_channel_hands_over_and_says_why(clock):

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.alarm import State
 from bridge.message import Answer, DeliveryState, Step, Verdict
-from bridge.retry import Move, backoff_seconds, is_too_late, next_move, next_pause_seconds, probe_seconds
+from bridge.retry import (
+    Move,
+    backoff_seconds,
+    is_its_own,
+    is_too_late,
+    next_move,
+    next_pause_seconds,
+    probe_seconds,
+)
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.virtual import START
 
@@ -118,6 +127,26 @@ def test_only_what_was_sent_is_ever_sent_and_every_other_end_has_its_reason(answ
     assert made.state in ({SUPERSEDED} if is_left else {DeliveryState.SENT, DeliveryState.WAITING, DeliveryState.DEAD})
     assert made.note == ("" if answer is Answer.SENT else "why")
     assert made.plain or not plain
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempts", "state", "after", "expected"),
+    [
+        (Answer.RETRY, 1, State.TRIGGERED, None, True),
+        (Answer.AMBIGUOUS, 7, State.RECOVERED, None, True),
+        (Answer.RETRY, 0, State.TRIGGERED, None, False),
+        (Answer.RETRY, 1, State.TRIGGERED, 0, False),
+        (Answer.RETRY, 1, State.DIGEST, None, False),
+        (Answer.REJECTED, 1, State.TRIGGERED, None, False),
+    ],
+    ids=["again", "again and again", "for the first time", "the platform asks", "a digest", "not for a while"],
+)
+def test_a_failure_is_about_one_message_where_that_failed_before(answer, attempts, state, after, expected):
+    delivery, said = (
+        a_delivery(attempts=attempts, state_told=state),
+        Verdict(answer=answer, said="", after_seconds=after),
+    )
+    assert is_its_own(delivery, said, next_move(delivery, said, Random(1), strikes=0)) is expected
 
 
 def test_a_message_is_given_up_after_its_time_and_not_a_moment_before():
