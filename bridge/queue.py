@@ -75,14 +75,9 @@ class Queue:
         if not self.more or self.lanes.ready >= MOST_LOADED or len(self.lanes) >= MOST_KEPT:
             return False
         self.more = False  # before the read: work that comes meanwhile sets it again
-        self._loading = True
-        try:
-            page = await self._read(self._after)
-        except BaseException:
-            self.more = True  # what comes next must not pass over what could not be read
-            raise
-        finally:
-            self._loading = False
+        self._loading = True  # until a page was read: what comes next must not pass over one that could not be
+        page = await self._read(self._after)
+        self._loading = False
         now, may_follow = self._clock.now(), len(page) >= PAGE
         if self.upto is not None and page and page[-1].id > self.upto:
             page, may_follow = [one for one in page if one.id <= self.upto], False
