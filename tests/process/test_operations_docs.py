@@ -13,7 +13,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from bridge.cli import app
@@ -104,6 +107,16 @@ async def test_each_command_prints_what_stands_beside_it(runner):
 def test_the_page_has_its_commands():
     asked = [line.split()[1] for commands, _ in EXAMPLE.findall(PAGE.read_text()) for line in commands.splitlines()]
     assert asked == ["callbacks", "explain", "alarms", "deliveries", "deliveries", "replay", "close", "test-channel"]
+
+
+@pytest.mark.parametrize("words", sorted(set(re.findall(r"`alarm-bridge ([a-z][^`]*)`", PAGE.read_text()))))
+def test_each_command_in_the_text_is_one_with_such_options(words):
+    name, *arguments = shlex.split(words)
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    command = group.get_command(group.make_context("alarm-bridge", [name]), name)
+    assert command is not None
+    assert command.make_context(name, arguments).command is command
 
 
 def files_of(store):
