@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import math
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from bridge.channels.said import VEIL
 from bridge.message import Answer
-from tests.fakes.channels import NOW, a_call, a_channel, a_message
+from tests.fakes.channels import NOW, a_call, a_channel, a_message, some_tools
 from tests.fakes.endpoint import Behaviour, Received, serve_endpoint
 
 ONE = "whsec_" + base64.b64encode(b"one-key-of-twenty-four-b").decode()
@@ -85,14 +87,18 @@ async def test_credentials_in_the_address_become_basic_authentication():
 
 
 async def test_every_attempt_carries_the_same_id_and_a_timestamp_of_its_own():
-    async with serve_endpoint() as endpoint, a_channel("webhook", url=endpoint.url()) as channel:
+    now = [NOW]
+    tools = replace(some_tools(), clock=lambda: now[0])
+    async with serve_endpoint() as endpoint, a_channel("webhook", tools=tools, url=endpoint.url()) as channel:
         endpoint.next.append(Behaviour(status=500))
-        await channel.post(a_call(delivery_id="7"))
-        await channel.post(a_call(delivery_id="7"))
-    for received in endpoint.received:
-        assert received.header("webhook-id") == received.header("Idempotency-Key") == "7"
-        assert received.header("webhook-timestamp") == str(int(NOW.timestamp()))
-        assert received.header("webhook-signature") is None
+        for _ in range(2):
+            await channel.post(a_call(delivery_id="7"))
+            now[0] += timedelta(seconds=90)
+    assert [one.header("webhook-id") for one in endpoint.received] == ["7", "7"]
+    assert [one.header("Idempotency-Key") for one in endpoint.received] == ["7", "7"]
+    began = int(NOW.timestamp())
+    assert [one.header("webhook-timestamp") for one in endpoint.received] == [str(began), str(began + 90)]
+    assert [one.header("webhook-signature") for one in endpoint.received] == [None, None]
 
 
 @pytest.fixture
