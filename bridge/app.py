@@ -136,7 +136,7 @@ def _start(
     tasks["requests"] = _run(stack, attend(writer, lambda: parts.intake, clock))
     tasks["lookout"] = _run(stack, look_out(writer, outbox.queues, workers, troubles, clock))
     tasks["troubles"] = _run(stack, troubles.run())
-    tasks["heartbeat"] = _run(stack, parts.heartbeat.run())
+    tasks["heartbeat"] = _run(stack, parts.beat())
     if parts.keeper is not None:
         tasks["edge"] = _run(stack, parts.keeper.run())
     return tasks

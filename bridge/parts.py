@@ -100,6 +100,13 @@ class Parts:
         if self.keeper is not None:
             self.keeper.renew()
 
+    async def beat(self) -> None:
+        """Have the heartbeat beat from when callbacks are taken: before, it would warn, and miss its first call."""
+        if self.keeper is not None:
+            await self.keeper.opened()
+        if self.heartbeat is not None:
+            await self.heartbeat.run()
+
     async def settled(self) -> None:
         """Wait until what was put in force holds in the edge as well."""
         if self.keeper is not None:

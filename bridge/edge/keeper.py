@@ -59,11 +59,15 @@ class Keeper:
         """Why no callback is taken; empty where they are."""
         if self.link is not None and self.link.serving.done():
             return ""
-        return f"it begins, after {self.ends} that ended"
+        return f"it begins, after {self.ends} that ended" if self.ends else "it begins"
 
     def number(self) -> int:
         """Give a number that means nothing else."""
         return next(self._numbers)
+
+    async def opened(self) -> None:
+        """Wait until the first one takes callbacks."""
+        await self._opened.wait()
 
     async def linked(self) -> Link | None:
         """Wait for an edge; give None where none comes in time."""

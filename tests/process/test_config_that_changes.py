@@ -117,6 +117,14 @@ async def test_a_heartbeat_that_is_turned_on_is_called_at_once(runner):
         await until(lambda: len(watcher.received) == 1, "the address is called")
 
 
+async def test_a_heartbeat_is_called_as_the_bridge_begins_and_nothing_is_said_to_keep_it(runner):
+    async with serve_endpoint() as endpoint, serve_endpoint() as watcher:
+        content = config({"tickets": hook(endpoint)}) | {"heartbeat": {"url": watcher.url(), "every": "1h"}}
+        bridge = await runner.serve(content)
+        await until(lambda: len(watcher.received) == 1, "the address is called")
+        assert bridge.logged("no heartbeat") == []
+
+
 async def posted(connection, body):
     """Post a callback on a connection that is open; give the answer's status."""
     reader, writer = connection
