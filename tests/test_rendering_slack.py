@@ -115,11 +115,49 @@ def nodes_in(node):
 def test_the_plain_text_in_slack_says_everything_and_does_nothing(text):
     telling = with_alarm(telling_of(kind="slack"), policy_name=text, object_name=text, dimensions={})
 
-    said = DIALECTS["slack"].plain(plain_text(telling), ())
+    said = DIALECTS["slack"].plain(plain_text(telling), {}, ())
 
     assert entities_in({"text": said}) == []
     assert "://" not in said
     assert shown(said).replace(JOINER, "") == plain_text(telling).replace(JOINER, "").replace("\0", "\ufffd").strip()
+
+
+CONSOLE = "https://console.example/alarm/detail/policy-1?a=1&b=a.cn#x"
+RUNBOOK = "https://wiki.example/on_call.html?q=*a*"
+
+
+def told_plainly(**changes):
+    route = {"links": {"Runbook": RUNBOOK}}
+    return builtin().render(with_alarm(telling_of(kind="slack", route=route), **changes))
+
+
+def test_in_plain_text_the_configs_links_and_the_consoles_can_be_clicked_and_copied():
+    lines = told_plainly(url=CONSOLE).plain.splitlines()
+
+    assert f"Runbook: <{RUNBOOK}>" in lines
+    assert f"Console: <{CONSOLE.replace('&', '&amp;')}>" in lines
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "<!channel>", "https://x.example/|a", "https://x.example/>\n<!here>"]
+)
+def test_in_plain_text_a_console_that_is_no_address_is_a_value(url):
+    assert entities_in({"text": told_plainly(url=url).plain}) == [RUNBOOK]
+
+
+def test_in_plain_text_a_value_that_is_the_address_of_a_link_stays_a_value():
+    said = told_plainly(policy_name=RUNBOOK, object_name=CONSOLE, url=CONSOLE).plain
+
+    assert said.count(f"<{RUNBOOK}>") == said.count("<https://console.example") == 1
+    assert said.count("://") == 2
+
+
+def test_in_plain_text_that_is_too_long_the_links_stay_and_the_rest_of_it_has_them_too():
+    message = told_plainly(details={"a": "x." * 3000}, url=CONSOLE)
+
+    assert units(message.plain) <= 4000
+    assert f"Runbook: <{RUNBOOK}>" in message.plain
+    assert f"<{RUNBOOK}>" in "".join(part.text for part in message.plain_rest)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.DIGEST])

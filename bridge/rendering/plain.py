@@ -79,12 +79,17 @@ def plain_text(telling: Telling) -> str:
     if alarm.kind != BRIDGE:
         lines.extend(_in_pairs("details", detail_pairs(alarm), labels))
         lines.extend(_in_pairs("tags", alarm.tags.items(), labels))
-    lines.extend(f"{name}{colon}{url}" for name, url in telling.route.links.items())
-    if alarm.url:
-        lines.append(f"{labels['console']}{colon}{alarm.url}")
+    lines.extend(link_lines(telling))
     if identity := event.short_id:
         lines.append(f"{labels['id']}{colon}{identity}")
     return "\n".join(lines if "".join(lines).isprintable() else map(visible, lines))
+
+
+def link_lines(telling: Telling) -> dict[str, str]:
+    """Give the lines that end in an address which is meant to be a link, and the address."""
+    labels = LABELS[telling.channel.language]
+    links = [*telling.route.links.items(), (labels["console"], telling.alarm.url)]
+    return {f"{name}{labels['colon']}{url}": url for name, url in links if url}
 
 
 def _in_pairs(name: str, pairs: Iterable[tuple[str, Any]], labels: dict[str, str]) -> list[str]:

@@ -27,7 +27,7 @@ from bridge.rendering.digest import DigestView
 from bridge.rendering.draft import DRAFT, Draft, Literal, Mention, Setting
 from bridge.rendering.envelope import callback_of, envelope
 from bridge.rendering.library import Library, builtin_templates
-from bridge.rendering.plain import plain_text
+from bridge.rendering.plain import link_lines, plain_text
 from bridge.rendering.sandbox import Sandbox
 from bridge.rendering.telling import RouteView, Telling
 from bridge.rendering.view import AlarmView
@@ -65,12 +65,12 @@ class Renderer:
     def render(self, telling: Telling, *, strict: bool = False) -> Message:
         """Make the message; raise TemplateError only where `strict`, and there for what no alarm has, too."""
         dialect = DIALECTS[telling.channel.dialect]
-        said = plain_text(telling)
-        text = dialect.plain(said, telling.route.mention)
+        said, links = plain_text(telling), link_lines(telling)
+        text = dialect.plain(said, links, telling.route.mention)
         found = self._find(telling)
         if found is None and telling.channel.formats[0] == "json":
             return Message(text=text, plain=text, payload=envelope(telling, said))
-        rest = dialect.plain_rest(said, text, telling.channel.language)
+        rest = dialect.plain_rest(said, links, text, telling.channel.language)
         plain = Message(text=text, plain=text, rest=rest, plain_rest=rest)
         if found is None:
             return plain

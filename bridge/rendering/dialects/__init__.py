@@ -19,15 +19,16 @@ class Dialect:
     """What a platform's file does.
 
     `text` writes a text format and `payload` a parsed JSON format, whose values are tokens; both know
-    by the tree where a value landed. `plain` writes the built-in plain text. `rest` writes what a message
+    by the tree where a value landed. `plain` writes the built-in plain text, in which some lines end in an
+    address that is to be a link, and mentions whom the config says. `rest` writes what a message
     had no room for, and `plain_rest` what a plain one had none for, given what it says and the language.
     """
 
     text: Callable[[str, Draft], str]
     payload: Callable[[Any, Draft, str], Mapping[str, Any]]
-    plain: Callable[[str, tuple[str, ...]], str]
+    plain: Callable[[str, Mapping[str, str], tuple[str, ...]], str]
     rest: Callable[[Mapping[str, Any], Draft], tuple[Message, ...]] = nothing
-    plain_rest: Callable[[str, str, str], tuple[Message, ...]] = nothing
+    plain_rest: Callable[[str, Mapping[str, str], str, str], tuple[Message, ...]] = nothing
 
 
 DIALECTS = {

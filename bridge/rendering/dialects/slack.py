@@ -54,12 +54,11 @@ def fitted(parts: list[Piece], limit: int) -> str:
     return said if excess <= 0 else slack_text.unquoted(fit(parts, limit - excess).strip())
 
 
-def plain(said: str, mention: tuple[str, ...]) -> str:
+def plain(said: str, links: Mapping[str, str], mention: tuple[str, ...]) -> str:
     """Write the built-in plain text, and mention whom the config says."""
     room = MAX_TEXT - sum(units(name) + 1 for name in mention)
-    return "\n".join(
-        part for part in (fitted([Piece(said, slack_text.loose, is_value=True)], room), " ".join(mention)) if part
-    )
+    parts = list(slack_text.plain_parts(said, links))
+    return "\n".join(part for part in (fitted(parts, room), " ".join(mention)) if part)
 
 
 def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.message import Message
 from bridge.rendering.dialects import slack_text
-from bridge.rendering.dialects.pieces import CUT, Piece, chunks, units
+from bridge.rendering.dialects.pieces import CUT, chunks, units
 from bridge.rendering.draft import Draft
 
 SECTION = 2000  # units: 3,000 have room, and what keeps lines from being quotations takes some
@@ -26,11 +26,11 @@ def rest(message: Mapping[str, Any], draft: Draft) -> tuple[Message, ...]:
     return tuple(_answer(message, part, number, len(parts), draft) for number, part in enumerate(parts, 1))
 
 
-def plain_rest(said: str, plain: str, language: str) -> tuple[Message, ...]:
+def plain_rest(said: str, links: Mapping[str, str], plain: str, language: str) -> tuple[Message, ...]:
     """Write the built-in plain text whole, where it had no room in the `plain` that goes out."""
-    if CUT not in plain or not _is_cut(said, plain):
+    if CUT not in plain or not _is_cut(said, links, plain):
         return ()
-    chunked = chunks([Piece(said, slack_text.loose, is_value=True)], PLAIN)
+    chunked = chunks(slack_text.plain_parts(said, links), PLAIN)
     parts = list(islice((slack_text.unquoted(part.strip()) for part in chunked), MOST + 1))
     if len(parts) > MOST:
         parts = [*parts[: MOST - 1], f"{parts[MOST - 1]}{CUT}"]
@@ -38,10 +38,10 @@ def plain_rest(said: str, plain: str, language: str) -> tuple[Message, ...]:
     return tuple(Message(text=text, plain=text) for text in texts)
 
 
-def _is_cut(said: str, plain: str) -> bool:
+def _is_cut(said: str, links: Mapping[str, str], plain: str) -> bool:
     if units(said.strip()) > units(plain):  # writing only adds: what is huge need not be written to know it
         return True
-    whole = slack_text.unquoted(slack_text.loose(said).strip())
+    whole = slack_text.unquoted("".join(piece.written for piece in slack_text.plain_parts(said, links)).strip())
     return not plain.startswith(whole)
 
 

@@ -5,13 +5,14 @@ on both sides, which takes no room on the screen, keeps them from opening and cl
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from bridge.rendering.dialects.pieces import Piece, pieces
+from bridge.rendering.dialects.pieces import Piece, pieces, units
 from bridge.rendering.draft import TOKEN, Draft, Mention, Setting
 from bridge.rendering.visible import whole
 
 JOINER = "\u2060"
+MAX_LINK = 2000  # units of an address in a plain text: longer ones are cut as any value
 ENTITY = re.compile(r"<([^\s<>][^<>\n]*)>")  # what a template writes for a link or a mention
 # These begin with their letters and look behind them afterwards, which Python finds twenty times as fast.
 # Inside a word, as in cpu_usage, signs do nothing.
@@ -99,6 +100,21 @@ def parts(text: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piec
             yield Piece(match[0], is_whole=True)
         end = match.end()
     yield from _words(text[end:], draft, write)
+
+
+def plain_parts(said: str, links: Mapping[str, str]) -> Iterable[Piece]:
+    """Take the built-in plain text apart: an address that is meant to be a link has no joiner in it."""
+    held = ""
+    for line in re.split(r"(?<=\n)", said):
+        address = links.get(line.rstrip("\n"), "")
+        if WEB.fullmatch(address) and units(link := f"<{_url_in_entity(address)}>") <= MAX_LINK:
+            yield Piece(held, loose, is_value=True)
+            title, _, held = line.rpartition(address)
+            yield Piece(title, loose, is_value=True)  # by itself: what is too long is shortened at its end
+            yield Piece(link, is_whole=True)
+        else:
+            held += line
+    yield Piece(held, loose, is_value=True)
 
 
 def _words(text: str, draft: Draft, write: Callable[[str], str]) -> Iterable[Piece]:

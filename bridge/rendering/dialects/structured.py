@@ -44,6 +44,6 @@ def number(node: Any) -> Any:
     return str(node) if is_large else node
 
 
-def plain(said: str, mention: tuple[str, ...]) -> str:  # noqa: ARG001 - nobody is mentioned here
-    """Write the built-in plain text."""
+def plain(said: str, *_: Any) -> str:
+    """Write the built-in plain text; nothing is linked and nobody is mentioned here."""
     return said

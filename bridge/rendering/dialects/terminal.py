@@ -18,6 +18,6 @@ def payload(tree: Any, draft: Draft, plain: str) -> Mapping[str, Any]:  # noqa: 
     raise ValueError("a terminal takes no JSON")
 
 
-def plain(said: str, mention: tuple[str, ...]) -> str:  # noqa: ARG001 - nobody is mentioned here
-    """Write the built-in plain text."""
+def plain(said: str, *_: Any) -> str:
+    """Write the built-in plain text; nothing is linked and nobody is mentioned here."""
     return said
