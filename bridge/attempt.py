@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 
 import structlog
 
 from bridge.alarm import BRIDGE
+from bridge.channels import Finding
 from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Receipt, Step, Verdict, Why
 from bridge.metrics import Metrics
-from bridge.retry import Move
+from bridge.retry import Move, backoff_seconds
 from bridge.sources import own
 from bridge.store import OVER_UNHEARD, Result, goes_with
 from bridge.trouble import Reporter, Trouble
@@ -85,6 +87,14 @@ def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime,
         why=why,
         plain=delivery.plain,
     )
+
+
+def looks_again(delivery: Delivery, finding: Finding, random: Random, *, now: datetime) -> Result:
+    """Give the result of a delivery that may have arrived, which could not be looked for yet: it backs off alone."""
+    seconds = finding.after_seconds or backoff_seconds(delivery.attempts, random)
+    note = f"it may have arrived, and is looked for again: {finding.said}"
+    waits = ended(delivery, DeliveryState.WAITING, note, now=now)
+    return replace(waits, attempts=delivery.attempts + 1, due_at=now + timedelta(seconds=seconds))
 
 
 def dissolved(digest: Delivery, note: str, *, now: datetime) -> Result:

@@ -19,6 +19,7 @@ from bridge.attempt import (
     falls_short,
     goes_along,
     is_about,
+    looks_again,
     over_unheard,
 )
 from bridge.channels import Finding, Linked, Searched
@@ -115,7 +116,10 @@ class Caller:
         if step is Step.REST and not message.text:
             return ended(delivery, DeliveryState.SUPERSEDED, "the message has room for all of it by now", now=now)
         call = call_of(telling, step, aim.receipt, message, now)
-        if finding := await self._found(delivery, call):
+        finding = await self._found(delivery, call)
+        if finding and finding.is_open:
+            return looks_again(delivery, finding, self.random, now=self.clock.now())
+        if finding:
             verdict = Verdict(answer=Answer.SENT, said=ARRIVED, receipt=finding.receipt, calls=0)
             others = told_by(others, finding.event_id)
         else:
@@ -127,11 +131,8 @@ class Caller:
         result = self._with_rest(await self._concluded(delivery, step, verdict, message.text), aim, message)
         if result.state is not DeliveryState.SENT:
             return result
-        note = falls_short(delivery, verdict, message)
-        if others:
-            note = f"{TOLD_TOGETHER}; {note}" if note else TOLD_TOGETHER
-            return replace(result, note=note, also=also_told(delivery, others, now=now))
-        return replace(result, note=note) if note else result
+        note = "; ".join(filter(None, (TOLD_TOGETHER if others else "", falls_short(delivery, verdict, message))))
+        return replace(result, note=note, also=also_told(delivery, others, now=now)) if note else result
 
     async def _told(self, tell: Tell, delivery: Delivery, telling: Delivery) -> Result:
         """Have it rendered and posted elsewhere."""
@@ -158,21 +159,20 @@ class Caller:
         return await channel.link(told.receipt) if told else ""
 
     async def _found(self, delivery: Delivery, call: Call) -> Finding | None:
-        """Look whether an attempt without an answer arrived, where the channel can.
+        """Look whether an attempt without an answer arrived, where the channel can; None where it is to be made again.
 
         A change is made again anyway, and a digest, too: it may tell more by now than what stands there.
         """
         channel, grows = self.post.channel, call.state is State.DIGEST
         if not delivery.attempts or grows or call.step is Step.UPDATE or not isinstance(channel, Searched):
             return None
-        unsure = await self.outbox.unsure(delivery.id, self.post.name)
+        name = self.post.name
+        unsure = await self.outbox.unsure(delivery.id, name)
         if unsure is None:
             return None
         finding = await channel.find(call, delivery.replayed_at or delivery.event.created_at, unsure.beside)
-        log.info(
-            "looked for a message without an answer", channel=self.post.name, delivery=delivery.id, said=finding.said
-        )
-        return finding if finding.is_found else None
+        log.info("looked for a message without an answer", channel=name, delivery=delivery.id, said=finding.said)
+        return finding if finding.is_found or finding.is_open else None
 
     async def _turn(self, step: Step) -> float:
         """Wait for the turn of a step that has a limit of its own; give the seconds that are too many to wait."""

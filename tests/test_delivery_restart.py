@@ -357,6 +357,67 @@ async def test_what_was_begun_and_never_arrived_is_made_when_it_is_not_found(tmp
         assert len(slack.top_level) == 2
 
 
+@pytest.mark.parametrize(
+    ("trouble", "seconds"),
+    [
+        (Trouble(error="ratelimited", status=429, headers={"Retry-After": "60"}), 60),
+        (Trouble(error="internal_error"), 1),
+        (Trouble(status=503), 1),
+        (Trouble(fails="drop"), 1),
+    ],
+    ids=["limited", "an error inside", "unavailable", "no answer"],
+)
+@virtual
+async def test_what_cannot_be_looked_for_just_now_waits_and_is_looked_for_again(trouble, seconds, tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))
+        await spine.settle(5)
+        slack.next += [Trouble(fails="drop", takes=True), trouble]
+        await take(spine, of(2))
+        await spine.settle(5)
+        looks = [call.method for call in slack.calls[2:]]
+        assert looks == ["conversations.history"] * (1 if seconds > 5 else 2)
+        await take(spine, of(3))  # of another alarm: it waits for none of that
+        await spine.settle(5)
+        assert len(slack.top_level) == 3
+        await spine.settle(60)
+        assert [call.method for call in slack.calls if call.method != "chat.postMessage"] == [
+            "conversations.history"
+        ] * 2
+        assert len(slack.top_level) == 3
+        assert states(spine) == ["sent"] * 3
+
+
+@virtual
+async def test_what_can_never_be_looked_for_is_given_up_in_the_end(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))
+        await spine.settle(5)
+        slack.next.append(Trouble(fails="drop", takes=True))
+        slack.refuses = lambda _caller, method, _said: "fatal_error" if method == "conversations.history" else ""
+        await take(spine, of(2))
+        await spine.settle(25 * 3600)
+        assert states(spine) == ["sent", "dead"]
+        assert 280 < len(slack.calls) < 320  # every five minutes
+        assert spine.rows("SELECT note FROM deliveries WHERE state = 'dead'") == [
+            ("given up after 1 day, 0:00:00: it may have arrived, and is looked for again: 200 fatal_error",)
+        ]
+
+
+@virtual
+async def test_a_room_that_may_not_be_read_is_posted_to_again(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))
+        await spine.settle(5)
+        slack.next += [Trouble(fails="drop", takes=True), Trouble(error="not_in_channel")]
+        await take(spine, of(2))
+        await spine.settle(5)
+        assert len(slack.top_level) == 3
+
+
 @virtual
 async def test_a_token_that_may_not_read_is_asked_once(tmp_path, clock):
     async with a_slack(tmp_path, clock) as (slack, spine):

@@ -36,6 +36,8 @@ class Finding:
     is_found: bool = False
     receipt: Receipt | None = None
     event_id: str = ""  # of which it tells: it may be older news than what the call would tell by now
+    is_open: bool = False  # looking failed for a reason that passes: it is to be looked for again
+    after_seconds: float | None = None  # how long the platform asks to wait with that
 
 
 @runtime_checkable

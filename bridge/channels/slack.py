@@ -96,7 +96,7 @@ class Slack:
         self._settings = settings
         self._line = Line(settings, tools)
         self._client: AsyncWebClient | None = None
-        self._search = Search(settings.channel)
+        self._search = Search(settings.channel, self._line.after)
         self._id = ""  # of the config's channel, once Slack has said it
 
     async def post(self, call: Call) -> Verdict:

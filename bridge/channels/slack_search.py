@@ -1,21 +1,22 @@
 """Looking for a message whose answer never came: by the delivery's id, which stands in its metadata.
 
 It takes a scope that nothing else needs (channels:history, in private channels groups:history). Without
-it Slack says so once, and is not asked again.
+it Slack says so once, and is not asked again. Where looking fails for a reason that passes, nothing is known yet.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bridge.channels.answers import FAILURES
+from bridge.channels.answers import FAILURES, judge_failure, judge_status
 from bridge.channels.kind import Finding
 from bridge.channels.slack_answers import UNREADABLE, receipt_of, words
-from bridge.message import Call, Receipt, Step
+from bridge.channels.slack_codes import Meaning, meaning_of
+from bridge.message import Answer, Call, Receipt, Step
 
 PERMALINK = "chat.getPermalink"
 HISTORY, REPLIES = "conversations.history", "conversations.replies"
@@ -25,13 +26,14 @@ EARLIER = timedelta(minutes=5)  # than our own clock says: Slack's may differ
 ID = re.compile(r"[CGD][A-Z0-9]{8,}")
 # What will not change while the token is the same.
 FORBIDDEN = frozenset({"missing_scope", "not_allowed_token_type", "no_permission", "unknown_method"})
+PASSING = frozenset({Meaning.LIMITED, Meaning.SLOW, Meaning.PASSING, Meaning.UNSURE})
 
 
 class Search:
-    """Looks for messages in one Slack channel."""
+    """Looks for messages in one Slack channel; `after` reads a Retry-After."""
 
-    def __init__(self, channel: str) -> None:
-        self._channel = channel
+    def __init__(self, channel: str, after: Callable[[str | None], float | None]) -> None:
+        self._channel, self._after = channel, after
         self._forbidden = ""  # what Slack said when it was asked for the first time
 
     async def find(self, client: AsyncWebClient, call: Call, since: datetime, beside: Receipt | None) -> Finding:
@@ -48,8 +50,11 @@ class Search:
             return await self._looked(client, call, asked)
         except SlackApiError as error:
             return self._refused(error.response)
-        except (*UNREADABLE, *FAILURES) as error:
+        except UNREADABLE as error:
             return Finding(said=f"no answer: {type(error).__name__}")
+        except FAILURES as error:
+            verdict = judge_failure(error, seconds=0, may_have_arrived=False)
+            return Finding(said=f"no answer: {type(error).__name__}", is_open=verdict.answer is Answer.RETRY)
 
     def _room(self, beside: Receipt | None) -> str:
         """Give the channel's id: Slack takes no name here."""
@@ -75,10 +80,15 @@ class Search:
     def _refused(self, response: Any) -> Finding:
         status = getattr(response, "status_code", None) or response.status
         data = getattr(response, "data", None)
-        said = words(status, data) if isinstance(data, Mapping) else f"{status} without a word of Slack's"
-        if isinstance(data, Mapping) and data.get("error") in FORBIDDEN:
+        after_seconds = self._after(response.headers.get("Retry-After"))
+        if not isinstance(data, Mapping) or not isinstance(code := data.get("error"), str):
+            is_open = judge_status(status, "").answer is Answer.RETRY
+            return Finding(said=f"{status} without a word of Slack's", is_open=is_open, after_seconds=after_seconds)
+        said = words(status, data)
+        if code in FORBIDDEN:
             self._forbidden = said
-        return Finding(said=said)
+        is_open = meaning_of(code, is_plain=True) in PASSING
+        return Finding(said=said, is_open=is_open, after_seconds=after_seconds)
 
 
 async def permalink(client: AsyncWebClient, receipt: Receipt) -> str:
