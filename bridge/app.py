@@ -37,6 +37,7 @@ from bridge.parts import Parts, Prepared, intake_of, prepare
 from bridge.post import Post
 from bridge.store import ChannelState, Store, StoreUnavailable, Writer
 from bridge.store.opening import open_store
+from bridge.trouble import Trouble
 from bridge.troubles import Troubles, opened
 from bridge.watch import Watch
 from bridge.web.callback import CallbackListener
@@ -188,6 +189,8 @@ def parts_of(
         keeper=keeper,
     )
     parts.apply(prepare(config, outbox.store))
+    for channel, words in outbox.store.untold():  # what ended before had no time for it
+        troubles.trouble(Trouble.DEAD_LETTERS, channel, words)
     return parts
 
 

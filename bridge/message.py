@@ -44,6 +44,7 @@ class Why(StrEnum):
     NONE = ""
     WENT_ROUND = "went_round"  # its fallback handed it on, and nobody took it: it waits until its channel is mended
     OVER_UNHEARD = "over_unheard"  # superseded: its alarm was over before the channel was mended
+    UNTOLD = "untold"  # dead: the alarm that tells people so is not stored yet
 
 
 @record

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bridge.alarm import State
+from bridge.alarm import BRIDGE, State
 from bridge.clock import milliseconds
 from bridge.digesting import NAMED, TOLD_BY_NOTHING, Crowd, Plan, Waiting
 from bridge.episode import Cause, Event
@@ -46,7 +46,8 @@ def merge(connection: Connection, merging: Merging, ids: Ids) -> Merged:
     left = [row for row in found if row.id not in gone]
     planned = merging.plan(_crowd(connection, merging, left, digests))
     planned = replace(planned, superseded={**planned.superseded, **dict.fromkeys(unheard_of, unheard.OVER_UNHEARD)})
-    _end(connection, planned, gone, merging.give_up_after)
+    own = {row.id for row in found if row.kind == BRIDGE}
+    _end(connection, planned, gone, own, merging.give_up_after)
     for answered, deliveries in planned.digested.items():
         event_id, delivery_id = _digest(connection, merging, ids, answered, digests.get(answered))
         note = f"told in a digest: delivery {delivery_id}"
@@ -109,15 +110,24 @@ def _told(connection: Connection, channel: str, episodes: Collection[int]) -> di
     return {episode: digest for episode, (_, digest) in newest.items() if digest}
 
 
-def _end(connection: Connection, planned: Plan, unheard_of: Collection[int], give_up_after: timedelta) -> None:
-    """End what need not be said, and what is too old."""
+def _end(
+    connection: Connection,
+    planned: Plan,
+    unheard_of: Collection[int],
+    own: Collection[int],
+    give_up_after: timedelta,
+) -> None:
+    """End what need not be said, and what is too old; of the bridge's own dead letters nobody is told."""
     superseded, dead = DeliveryState.SUPERSEDED.value, DeliveryState.DEAD.value
     values = [
         {"id_": one, "state_": superseded, "note_": note, "why_": Why.OVER_UNHEARD.value if one in unheard_of else ""}
         for one, note in planned.superseded.items()
     ]
     note = f"given up after {give_up_after}: too much waited"
-    values += [{"id_": one, "state_": dead, "note_": note, "why_": ""} for one in planned.late]
+    values += [
+        {"id_": one, "state_": dead, "note_": note, "why_": "" if one in own else Why.UNTOLD.value}
+        for one in planned.late
+    ]
     if values:
         connection.execute(statements.end, values)
 

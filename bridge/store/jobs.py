@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bridge.clock import milliseconds
-from bridge.store import rows, statements
+from bridge.store import rows, statements, untold
 from bridge.store.facts import read_notices, receiving_seconds, write_fact, write_notices
 from bridge.store.ids import IdSequence
 from bridge.store.lower import write_channel, write_pause
@@ -41,6 +41,7 @@ class Jobs(Reads):
         self.writes.changes.run(connection, old)
         self.writes.events.run(connection, events)
         self.writes.deliveries.run(connection, deliveries)
+        untold.heard(connection, judgements)
         for notices in [judgement.notices for judgement in judgements if judgement.notices][-1:]:
             write_notices(connection, notices)
 

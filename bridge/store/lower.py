@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from bridge.alarm import State
 from bridge.clock import milliseconds, moment
 from bridge.message import DeliveryState, Step
-from bridge.store import digests, rest, rows, statements, unheard
+from bridge.store import digests, rest, rows, statements, unheard, untold
 from bridge.store.handing import Handed, hand_over
 from bridge.store.prepared import Writes
 from bridge.store.work import ChannelState, Ids, Pause, QueueLength, Queues, Result, Told, Unsure
@@ -20,8 +20,8 @@ def write_results(connection: Connection, results: Sequence[Result], ids: Ids, w
     ended = [one for result in results for one in (result, *result.also)]
     writes.finished.run(connection, [_finish_row(one) for one in ended])
     for one in ended:
-        if one.why:
-            connection.execute(statements.say_why, {"id_": one.delivery.id, "why_": str(one.why)})
+        if why := untold.why_of(one):
+            connection.execute(statements.say_why, {"id_": one.delivery.id, "why_": str(why)})
     writes.attempts.run(connection, [_attempt_row(one, ids.next()) for one in results if one.verdict is not None])
     for result in results:
         if result.delivery.event.state is State.DIGEST:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from bridge.clock import moment
 from bridge.message import Delivery, Digest
-from bridge.store import rows, statements
+from bridge.store import rows, statements, untold
 from bridge.store.digests import an_episode, read_digest
 from bridge.store.lower import (
     read_channel_states,
@@ -88,3 +88,8 @@ class Reads:
         """Read the bridge's own alarms that are open: what was last told of each, and when."""
         with self._reading.connect() as connection:
             return [(row.body, moment(row.received_at)) for row in connection.execute(statements.own_alarms)]
+
+    def untold(self) -> list[tuple[str, str]]:
+        """Give the channels that have dead letters of which nobody was told, each with words of the newest."""
+        with self._reading.connect() as connection:
+            return untold.read(connection)

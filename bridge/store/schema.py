@@ -115,6 +115,7 @@ events = Table(
 
 WORK = text("state IN ('waiting', 'begun')")
 IN_A_DIGEST = text("digest IS NOT NULL")
+UNTOLD = text("why = 'untold'")
 
 deliveries = Table(
     "deliveries",
@@ -138,6 +139,7 @@ deliveries = Table(
     Index("ix_deliveries_work", "channel", "id", sqlite_where=WORK),
     Index("ix_deliveries_not_at_once", "event_id", sqlite_where=NOT_AT_ONCE),
     Index("ix_deliveries_digest", "digest", sqlite_where=IN_A_DIGEST),
+    Index("ix_deliveries_untold", "channel", sqlite_where=UNTOLD),
 )
 
 attempts = Table(
