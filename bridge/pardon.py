@@ -38,7 +38,7 @@ class Pardon:
         self._dying: set[int] = set()  # dead letters on their way to the disk: they hold up their alarms
         self._spared: set[int] = set()  # of these: they will wait again, and go on holding them up
         self._behind: dict[str, list[Delivery]] = {}  # by alarm: letters before a younger one that is under way
-        self._left: set[int] = set()  # of those: they are dead letters still
+        self._left: set[int] = set()  # of those, and of those on their way back: they are dead letters still
 
     def bury(self, letter: Delivery) -> None:
         """Remember a dead letter, before it is stored."""
@@ -58,14 +58,14 @@ class Pardon:
         given = [letter for letter in letters if self._may_wait(letter, broke)]
         waiting = {letter.id for letter in given}
         self._spared |= self._dying & waiting
+        self._left |= waiting
         for letter in given:
             self._settling.store(revived(letter, now=self._clock.now()), self._revived)
         for letter in letters:
             if letter.id not in waiting and letter.id not in self._lanes:
                 self._behind.setdefault(letter.event.key, []).append(letter)
                 self._left.add(letter.id)
-        if not self._left:
-            self._reporter.over(Trouble.DEAD_LETTERS, broke.channel)
+        self._say_over(broke.channel)
 
     def waits_behind(self, younger: Result) -> bool:
         """Let the dead letters wait again that came before one which has not arrived; say whether there are any.
@@ -89,8 +89,7 @@ class Pardon:
                 self._lanes.add(as_stored(result), self._clock.now())
                 log.warning("a dead letter waits again", channel=result.delivery.channel, delivery=result.delivery.id)
             self._left.discard(result.delivery.id)
-            if not self._left:
-                self._reporter.over(Trouble.DEAD_LETTERS, result.delivery.channel)
+            self._say_over(result.delivery.channel)
         if younger is not None:
             self._lanes.hold(as_stored(younger), self._clock.now())
         self._wake()
@@ -122,4 +121,11 @@ class Pardon:
             self._lanes.add(letter, now)
         if error is None:
             log.warning("a dead letter waits again", channel=letter.channel, delivery=letter.id)
+            self._left.discard(letter.id)
+            self._say_over(letter.channel)
         self._wake()
+
+    def _say_over(self, channel: str) -> None:
+        """Say that a channel has no dead letters any more, where that is so on disk."""
+        if not self._left:
+            self._reporter.over(Trouble.DEAD_LETTERS, channel)

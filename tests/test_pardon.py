@@ -92,7 +92,9 @@ async def test_people_are_told_that_there_are_no_dead_letters_any_more_only_wher
     assert ops.over == []
     ops.dies(1)
     ops.pardon.grant(a_delivery(9, key="b"))
+    await ops.is_stored()
     assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
+    ops.lanes.done(ops.lanes.take(clock.now()), clock.now())
     ops.dies(2, key="c")
     ops.lanes.add(a_delivery(3, key="c"), clock.now())
     assert ops.lanes.take(clock.now()).id == 3
@@ -115,6 +117,7 @@ async def test_those_that_stayed_dead_behind_a_younger_one_keep_no_later_ones_de
     assert not ops.pardon.waits_behind(ended(younger, DeliveryState.SENT, "", now=clock.now()))
     ops.dies(4, key="d")
     ops.pardon.grant(a_delivery(9, key="b"))
+    await ops.is_stored()
     assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
 
 
@@ -124,6 +127,7 @@ async def test_one_that_a_person_put_back_is_no_dead_letter_any_more(clock):
         ops.dies(number, key=key)
     ops.lanes.add(a_delivery(1, key="a"), clock.now())
     ops.pardon.grant(a_delivery(9, key="b"))
+    await ops.is_stored()
     assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
 
 
@@ -283,3 +287,25 @@ async def test_one_that_is_spared_stays_so_when_another_is(clock):
     ops.pardon.grant(second)
     assert ops.pardon.spares(first)
     assert ops.pardon.spares(second)
+
+
+async def test_people_are_told_that_there_are_none_any_more_when_the_last_is_on_disk(clock):
+    ops = Subject(clock)
+    for number, key in ((1, "a"), (2, "c")):
+        ops.dies(number, key=key)
+    ops.pardon.grant(a_delivery(9, key="b"))
+    assert ops.over == []
+    await ops.is_stored()
+    assert ops.over == []
+    await ops.is_stored()
+    assert ops.over == [(Trouble.DEAD_LETTERS, "ops")]
+
+
+async def test_there_are_while_one_could_not_be_put_back(clock):
+    ops = Subject(clock)
+    for number, key in ((1, "a"), (2, "c")):
+        ops.dies(number, key=key)
+    ops.pardon.grant(a_delivery(9, key="b"))
+    await ops.is_stored(error=OSError("no"))
+    await ops.is_stored()
+    assert ops.over == []
