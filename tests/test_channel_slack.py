@@ -10,6 +10,7 @@ from tests.fakes.channels import a_call, a_channel, a_message, some_tools
 from tests.fakes.endpoint import Behaviour, serve_endpoint
 from tests.fakes.slack import OPS, TOKEN, Trouble, serve_slack
 
+NAMED = {"event_type": "alarm_bridge", "event_payload": {"delivery_id": "42"}}  # of a message without a template's
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "*CPU* 95 %"}}]
 RICH = a_message("x", text="CPU 95 %", blocks=BLOCKS)
 RED = a_message("x", attachments=[{"color": "danger", "blocks": BLOCKS}])
@@ -30,7 +31,7 @@ async def test_an_alarm_is_posted_updated_answered_and_shown_to_all_at_its_end()
     assert post.receipt == update.receipt == {"channel": OPS, "ts": "1700000000.000001"}
     assert thread.receipt is broadcast.receipt is None
     (message,) = slack.top_level
-    assert message.content == {"text": "CPU 97 %"}
+    assert message.content == {"text": "CPU 97 %", "metadata": NAMED}
     assert message.edits == [{"text": "CPU 95 %", "blocks": BLOCKS}]
     assert [(one.text, one.broadcast) for one in slack.replies(message.ts)] == [("over", False), ("all", True)]
 
@@ -57,7 +58,7 @@ async def test_an_update_leaves_nothing_of_the_old_message(before, after):
     async with serve_slack() as slack, opened(slack) as channel:
         post = await channel.post(a_call(before))
         assert (await channel.post(a_call(after, step=Step.UPDATE, receipt=post.receipt))).answer is Answer.SENT
-    expected = {"text": after.text} if after.payload is None else dict(after.payload)
+    expected = {"text": after.text, "metadata": NAMED} if after.payload is None else dict(after.payload)
     assert slack.messages[0].content == expected
 
 

@@ -357,6 +357,24 @@ async def test_what_was_begun_and_never_arrived_is_made_when_it_is_not_found(tmp
         assert len(slack.top_level) == 2
 
 
+@virtual
+async def test_plain_text_whose_answer_was_lost_is_found_too(tmp_path, clock):
+    async with a_slack(tmp_path, clock) as (slack, spine):
+        slack.scopes = MAY_READ
+        await take(spine, of(1))
+        await spine.settle(5)
+        slack.next += [Trouble(error="invalid_blocks"), Trouble(fails="drop", takes=True)]
+        await take(spine, of(2))
+        await spine.settle(10)
+        assert [call.method for call in slack.calls[1:]] == ["chat.postMessage"] * 2 + ["conversations.history"]
+        _, plain = slack.top_level
+        assert plain.content.keys() == {"text", "metadata"}
+        ids = spine.rows("SELECT e.episode_id, e.id, d.id FROM deliveries d JOIN events e ON e.id = d.event_id")[1]
+        named = dict(zip(("episode_id", "event_id", "delivery_id"), map(str, ids), strict=True))
+        assert plain.content["metadata"] == {"event_type": "alarm_bridge", "event_payload": named}
+        assert states(spine) == ["sent", "sent"]
+
+
 @pytest.mark.parametrize(
     ("trouble", "seconds"),
     [
@@ -499,7 +517,7 @@ async def test_a_message_that_slack_refuses_is_sent_as_plain_text(tmp_path, cloc
         await spine.settle(10)
         rich, plain = [call.arguments for call in slack.calls]
         assert rich.keys() - {"text", "channel", "unfurl_links", "unfurl_media"}
-        assert plain.keys() == {"text", "channel", "unfurl_links", "unfurl_media"}
+        assert plain.keys() == {"text", "channel", "metadata", "unfurl_links", "unfurl_media"}
         assert states(spine) == ["sent"]
 
 

@@ -227,6 +227,29 @@ async def test_plain_text_is_not_mended():
     assert (verdict.answer, verdict.calls, len(slack.calls)) == (Answer.REJECTED, 1, 1)
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble(error="metadata_too_large"),
+        Trouble(error="invalid_metadata_schema"),
+        Trouble(error="metadata_must_be_sent_from_app"),
+    ],
+    ids=lambda trouble: trouble.error,
+)
+async def test_plain_text_whose_metadata_is_refused_goes_without(trouble):
+    async with (
+        serve_slack() as slack,
+        a_channel("slack", token=TOKEN, channel="#ops", api_url=slack.api_url) as channel,
+    ):
+        slack.next.append(trouble)
+        verdict = await channel.post(a_call(a_message("x")))
+    assert (verdict.answer, verdict.calls) == (Answer.SENT, 2)
+    assert verdict.without == f"without what Slack refused: 200 {trouble.error}"
+    first, second = [call.arguments for call in slack.calls]
+    assert first == {**second, "metadata": {"event_type": "alarm_bridge", "event_payload": {"delivery_id": "42"}}}
+    assert second["text"] == "x"
+
+
 @virtual
 async def test_a_message_that_is_refused_gets_two_further_calls_one_mended_and_one_plain(tmp_path, clock):
     async with serve_slack() as slack:
@@ -238,7 +261,7 @@ async def test_a_message_that_is_refused_gets_two_further_calls_one_mended_and_o
         rich, better, plain = [call.arguments for call in slack.calls][:3]
         assert {*rich} - {*better} == {"metadata"}
         assert better == {name: rich[name] for name in better}
-        assert {*plain} == {"channel", "text", "unfurl_links", "unfurl_media"}
+        assert {*plain} == {"channel", "text", "metadata", "unfurl_links", "unfurl_media"}
 
 
 async def test_an_incoming_webhook_that_names_the_fault_is_told_without_it():

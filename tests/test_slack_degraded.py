@@ -23,8 +23,12 @@ CASES = {
         f"without what Slack refused: {WORD} [json-pointer:/blocks/1]",
         {"text", "blocks"},
     ),
-    "plain": ([ODD], f"plain text, since more was refused: {WORD} [json-pointer:/blocks/0]", {"text"}),
-    "failed": (None, "plain text, since the template failed: {file}:1: integer division or modulo by zero", {"text"}),
+    "plain": ([ODD], f"plain text, since more was refused: {WORD} [json-pointer:/blocks/0]", {"text", "metadata"}),
+    "failed": (
+        None,
+        "plain text, since the template failed: {file}:1: integer division or modulo by zero",
+        {"text", "metadata"},
+    ),
 }
 
 

@@ -22,7 +22,7 @@ from bridge.channels.kind import Finding, Kind, Tools
 from bridge.channels.line import Line, unusable
 from bridge.channels.slack_answers import UNREADABLE, judge_wordless, taken, without_fault, words
 from bridge.channels.slack_codes import Meaning, meaning_of, verdict_of
-from bridge.channels.slack_search import Search, permalink
+from bridge.channels.slack_search import Search, metadata_of, permalink
 from bridge.channels.slack_webhook import arguments_of, not_slack, without_it
 from bridge.clock import EPOCH
 from bridge.message import Answer, Call, Message, Receipt, Step, Verdict
@@ -104,7 +104,8 @@ class Slack:
         if call.step is not Step.POST and call.receipt is None:
             return Verdict(answer=Answer.GONE, said="there is no message to update or answer")
         verdict, refusal = await self._made(*method_of(call, self._settings.channel), call)
-        if verdict.plain_helps and (better := without_fault(call, refusal)):
+        is_plain = call.message.payload is None
+        if (is_plain or verdict.plain_helps) and (better := without_fault(call, refusal)):
             second, _ = await self._made(*method_of(better, self._settings.channel), better)
             verdict = without_it(second, verdict, self._line)
         if call.step is Step.POST and verdict.receipt:
@@ -201,7 +202,7 @@ def open_client(settings: SlackSettings, line: Line) -> AsyncWebClient:
 
 def method_of(call: Call, channel: str) -> tuple[str, dict[str, Any]]:
     """Give the method and its arguments for a step."""
-    said = arguments_of(call.message)
+    said = arguments_of(call.message) | metadata_of(call)
     if call.step is Step.POST or call.receipt is None:
         return POST, {"channel": channel, **said}
     place = {"channel": call.receipt["channel"]}

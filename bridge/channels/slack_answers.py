@@ -12,6 +12,8 @@ from bridge.message import BEFORE, Answer, Call, Receipt, Step, Verdict
 # What slack-sdk raises on a 200 that is JSON and no object, or no letters, or nested too deeply.
 UNREADABLE = (AttributeError, TypeError, LookupError, UnicodeDecodeError, RecursionError)
 
+OF_APPS_ALONE = "metadata_must_be_sent_from_app"  # the token of a user posts as well, without metadata
+
 
 def taken(data: Any, call: Call) -> Verdict:
     """Judge a yes, and keep where the message stands."""
@@ -35,10 +37,15 @@ def words(status: int, data: Mapping[str, Any]) -> str:
 
 
 def without_fault(call: Call, refusal: Any) -> Call | None:
-    """Give the call without what a refusal names as its fault, where it names any."""
-    if call.message.payload is None or not isinstance(refusal, Mapping):
+    """Give the call without what a refusal names as its fault, where it names any; a plain one without its ids."""
+    if not isinstance(refusal, Mapping):
         return None
-    payload = mended(call.message.payload, str(refusal.get("error")), _messages(refusal))
+    code, messages = str(refusal.get("error")), _messages(refusal)
+    if call.message.payload is None:
+        better = mended({"text": call.message.text, "metadata": {}}, code, messages)
+        is_named = code == OF_APPS_ALONE or (better is not None and "metadata" not in better)
+        return replace(call, delivery_id="") if is_named and call.delivery_id else None
+    payload = mended(call.message.payload, code, messages)
     return replace(call, message=replace(call.message, payload=payload)) if payload else None
 
 

@@ -20,6 +20,7 @@ from bridge.message import Answer, Call, Receipt, Step
 
 PERMALINK = "chat.getPermalink"
 HISTORY, REPLIES = "conversations.history", "conversations.replies"
+EVENT_TYPE = "alarm_bridge"  # of our metadata, as the built-in templates have it
 MOST_PAGES = 5
 PAGE = 200  # messages
 EARLIER = timedelta(minutes=5)  # than our own clock says: Slack's may differ
@@ -102,6 +103,19 @@ async def permalink(client: AsyncWebClient, receipt: Receipt) -> str:
     return address if isinstance(address, str) and address.startswith(("https://", "http://")) else ""
 
 
+def metadata_of(call: Call) -> dict[str, Any]:
+    """Give the metadata by which a message that a template gave none is found: ids alone."""
+    ids = {"episode_id": call.episode_id, "event_id": call.event_id, "delivery_id": call.delivery_id}
+    if call.message.payload is not None or not call.delivery_id:
+        return {}
+    return {
+        "metadata": {
+            "event_type": EVENT_TYPE,
+            "event_payload": {name: one for name, one in ids.items() if one.strip("0")},
+        }
+    }
+
+
 def _messages(data: Any) -> Iterator[Mapping[str, Any]]:
     messages = data.get("messages")
     return (one for one in messages if isinstance(one, Mapping)) if isinstance(messages, list) else iter(())
@@ -110,7 +124,7 @@ def _messages(data: Any) -> Iterator[Mapping[str, Any]]:
 def _named_by(message: Mapping[str, Any]) -> Mapping[str, str]:
     """Give the ids that a message's metadata names; none where it is none of the bridge's."""
     metadata = message.get("metadata")
-    if not isinstance(metadata, Mapping) or metadata.get("event_type") != "alarm_bridge":
+    if not isinstance(metadata, Mapping) or metadata.get("event_type") != EVENT_TYPE:
         return {}
     payload = metadata.get("event_payload")
     return {str(name): str(one) for name, one in payload.items()} if isinstance(payload, Mapping) else {}
