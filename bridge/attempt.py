@@ -13,7 +13,7 @@ from bridge.message import Answer, Call, Delivery, DeliveryState, Message, Recei
 from bridge.metrics import Metrics
 from bridge.retry import Move, backoff_seconds
 from bridge.sources import own
-from bridge.store import OVER_UNHEARD, Result, goes_with
+from bridge.store import OVER_UNHEARD, Result, Unsure, goes_with
 from bridge.trouble import Reporter, Trouble
 
 QUIET = frozenset({DeliveryState.SENT, DeliveryState.SUPERSEDED})
@@ -24,6 +24,7 @@ COUNTED: Mapping[DeliveryState, str] = {
     DeliveryState.DEAD: "dead",
 }
 
+LONGEST_LOOK = timedelta(minutes=5)  # for a message that may have arrived
 PLAIN = "plain text, since more was refused"
 SHORTENED = "shortened to what the platform takes"
 TOLD_TOGETHER = "it had recovered while this waited: one message told both"
@@ -87,6 +88,15 @@ def ended(delivery: Delivery, state: DeliveryState, note: str, *, now: datetime,
         why=why,
         plain=delivery.plain,
     )
+
+
+def is_worth_waiting(finding: Finding, unsure: Unsure, *, now: datetime) -> bool:
+    """Say whether a message is not made again yet, since it may soon be known whether it arrived.
+
+    Told twice is better than late: some minutes after the attempt it is made again all the same.
+    """
+    waits = timedelta(seconds=finding.after_seconds or 0)
+    return finding.is_open and abs(now - unsure.made_at) + waits < LONGEST_LOOK
 
 
 def looks_again(delivery: Delivery, finding: Finding, random: Random, *, now: datetime) -> Result:

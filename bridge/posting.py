@@ -19,6 +19,7 @@ from bridge.attempt import (
     falls_short,
     goes_along,
     is_about,
+    is_worth_waiting,
     looks_again,
     over_unheard,
 )
@@ -116,8 +117,7 @@ class Caller:
         if step is Step.REST and not message.text:
             return ended(delivery, DeliveryState.SUPERSEDED, "the message has room for all of it by now", now=now)
         call = call_of(telling, step, aim.receipt, message, now)
-        finding = await self._found(delivery, call)
-        if finding and finding.is_open:
+        if (finding := await self._found(delivery, call)) and finding.is_open:
             return looks_again(delivery, finding, self.random, now=self.clock.now())
         if finding:
             verdict = Verdict(answer=Answer.SENT, said=ARRIVED, receipt=finding.receipt, calls=0)
@@ -172,7 +172,7 @@ class Caller:
             return None
         finding = await channel.find(call, delivery.replayed_at or delivery.event.created_at, unsure.beside)
         log.info("looked for a message without an answer", channel=name, delivery=delivery.id, said=finding.said)
-        return finding if finding.is_found or finding.is_open else None
+        return finding if finding.is_found or is_worth_waiting(finding, unsure, now=self.clock.now()) else None
 
     async def _turn(self, step: Step) -> float:
         """Wait for the turn of a step that has a limit of its own; give the seconds that are too many to wait."""

@@ -19,15 +19,17 @@ from bridge.attempt import (
     falls_short,
     goes_along,
     is_about,
+    is_worth_waiting,
     over_unheard,
     report,
     revived,
 )
+from bridge.channels import Finding
 from bridge.message import Answer, Call, DeliveryState, Message, Step, Why
 from bridge.metrics import Metrics
 from bridge.retry import Move
 from bridge.sources.own import Own, body_of
-from bridge.store import Result
+from bridge.store import Result, Unsure
 from bridge.trouble import Trouble
 from tests.fakes.deliveries import a_delivery
 from tests.fakes.scripted import a_verdict, counted
@@ -277,3 +279,21 @@ def test_how_long_people_waited_counts_from_when_the_callback_was_stored():
 def test_in_what_a_message_that_was_taken_is_less_than_its_template_makes(delivery, verdict, rest, said):
     message = Message(text="CPU", plain="CPU", rest=tuple(Message(text=one, plain=one) for one in rest))
     assert falls_short(a_delivery(**delivery), a_verdict(Answer.SENT, **verdict), message) == said
+
+
+@pytest.mark.parametrize(
+    ("is_open", "minutes", "after_seconds", "waits"),
+    [
+        (True, 0, None, True),
+        (False, 0, None, False),
+        (True, 5, None, False),
+        (True, -5, None, False),
+        (True, 4, 60.0, False),
+        (True, 3, 60.0, True),
+    ],
+    ids=["now", "it is known", "too late", "the clock was set back", "the platform asks for too long", "just in time"],
+)
+def test_what_may_have_arrived_is_looked_for_for_five_minutes(is_open, minutes, after_seconds, waits):
+    finding = Finding(said="ratelimited", is_open=is_open, after_seconds=after_seconds)
+    unsure = Unsure(made_at=NOW, beside=None)
+    assert is_worth_waiting(finding, unsure, now=NOW + timedelta(minutes=minutes)) is waits

@@ -92,7 +92,7 @@ def test_a_key_that_nobody_knows_is_refused(kind):
             {"headers": {"X-A": " SECRET"}},
             "must be a text without line breaks, control characters and blanks at its ends",
         ),
-        ({"headers": {"X-A": 5}}, "must be a text"),
+        ({"headers": {"X-A": 5}}, "must be a text, or {file: PATH}"),
         ({"headers": {"X-A": "1", "x-a": "2"}}, "names a header twice: upper and lower case are the same"),
         (
             {"url": "https://u:SECRET@host/", "headers": {"authorization": "SECRET"}},

@@ -408,7 +408,7 @@ async def test_what_cannot_be_looked_for_just_now_waits_and_is_looked_for_again(
 
 
 @virtual
-async def test_what_can_never_be_looked_for_is_given_up_in_the_end(tmp_path, clock):
+async def test_what_cannot_be_looked_for_within_five_minutes_is_made_again_and_counted(tmp_path, clock):
     async with a_slack(tmp_path, clock) as (slack, spine):
         slack.scopes = MAY_READ
         await take(spine, of(1))
@@ -416,12 +416,14 @@ async def test_what_can_never_be_looked_for_is_given_up_in_the_end(tmp_path, clo
         slack.next.append(Trouble(fails="drop", takes=True))
         slack.refuses = lambda _caller, method, _said: "fatal_error" if method == "conversations.history" else ""
         await take(spine, of(2))
-        await spine.settle(25 * 3600)
-        assert states(spine) == ["sent", "dead"]
-        assert 280 < len(slack.calls) < 320  # every five minutes
-        assert spine.rows("SELECT note FROM deliveries WHERE state = 'dead'") == [
-            ("given up after 1 day, 0:00:00: it may have arrived, and is looked for again: 200 fatal_error",)
+        await spine.settle(240)
+        assert states(spine) == ["sent", "waiting"]
+        assert spine.rows("SELECT note FROM deliveries WHERE state = 'waiting'") == [
+            ("it may have arrived, and is looked for again: 200 fatal_error",)
         ]
+        await spine.settle(360)
+        assert states(spine) == ["sent", "sent"]
+        assert len(slack.top_level) == 3
 
 
 @virtual

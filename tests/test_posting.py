@@ -503,7 +503,7 @@ async def test_a_change_of_a_message_keeps_the_address_that_it_had(clock):
     assert ops.before == ["https://chat.example/0.9", ""]
 
 
-UNSURE = Unsure(beside=RECEIPT)
+UNSURE = Unsure(made_at=NOW, beside=RECEIPT)
 FOUND = Finding(said="found", is_found=True, receipt={"channel": "C1", "ts": "2.2"})
 
 

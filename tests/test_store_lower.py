@@ -266,11 +266,11 @@ def test_an_attempt_without_an_answer_may_have_arrived_beside_the_newest_message
     delivery = a_delivery(shelf)
     assert read_unsure(shelf.connection, delivery.id, "ops") is None
     finish(shelf, came_to(delivery, state=WAITING, verdict=Verdict(answer=Answer.AMBIGUOUS, said="cut off")))
-    assert read_unsure(shelf.connection, delivery.id, "ops") == Unsure(beside=None)
+    assert read_unsure(shelf.connection, delivery.id, "ops") == Unsure(made_at=LATER, beside=None)
     assert read_unsure(shelf.connection, delivery.id + 1, "ops") is None
     finish(shelf, came_to(a_delivery(shelf, 2), RECEIPT))
-    assert read_unsure(shelf.connection, delivery.id, "ops") == Unsure(beside=RECEIPT)
-    assert read_unsure(shelf.connection, delivery.id, "dba") == Unsure(beside=None)
+    assert read_unsure(shelf.connection, delivery.id, "ops") == Unsure(made_at=LATER, beside=RECEIPT)
+    assert read_unsure(shelf.connection, delivery.id, "dba") == Unsure(made_at=LATER, beside=None)
 
 
 # pauses

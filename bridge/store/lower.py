@@ -117,10 +117,11 @@ def read_over_unheard(connection: Connection, episode_id: int, channel: str) -> 
 
 def read_unsure(connection: Connection, delivery_id: int, channel: str) -> Unsure | None:
     """Say whether an attempt at a delivery may have arrived."""
-    if connection.execute(statements.ambiguous_attempt, {"delivery_id": delivery_id}).first() is None:
+    made_at = connection.execute(statements.ambiguous_attempt, {"delivery_id": delivery_id}).scalar()
+    if made_at is None:
         return None
     receipt = connection.execute(statements.newest_receipt, {"channel": channel}).scalar()
-    return Unsure(beside=json.loads(receipt) if receipt else None)
+    return Unsure(made_at=moment(made_at), beside=json.loads(receipt) if receipt else None)
 
 
 def write_channel(connection: Connection, state: ChannelState) -> None:

@@ -197,13 +197,14 @@ over_unheard = select(episodes.c.id).where(  # episodes that are over, and of wh
         ~was_told,
     ),
 )
-ambiguous_attempt = (  # of a delivery: it may have arrived
-    select(attempts.c.id)
+ambiguous_attempt = (  # the newest of a delivery: it may have arrived
+    select(attempts.c.made_at)
     .where(
         attempts.c.delivery_id == bindparam("delivery_id"),
         NOT_SENT,
         attempts.c.answer == literal_column("'ambiguous'"),
     )
+    .order_by(attempts.c.id.desc())
     .limit(1)
 )
 newest_receipt = (  # in a channel

@@ -153,6 +153,7 @@ class Told:
 class Unsure:
     """An attempt at a delivery may have arrived; `beside` is the newest message that is known in its channel."""
 
+    made_at: datetime
     beside: Receipt | None
 
 
