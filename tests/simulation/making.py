@@ -147,7 +147,7 @@ def _fault(random: Random, plan: Plan, span: int, kind: str) -> Fault:
     seconds = {
         chat.LIMITED: random.choice((1.0, 30.0, 300.0)),
         "broken": random.choice((60.0, 1200.0)),
-        "down": random.choice((20.0, 600.0, 4000.0)),
+        "down": random.choice((20.0, 600.0, 9000.0)),
         "kill": random.choice((1.0, 30.0, 400.0)),
         "restart": random.choice((0.5, 60.0)),
         "full disk": random.uniform(5, 200),

@@ -146,7 +146,7 @@ def test_what_goes_round_in_a_circle_is_not_lost_where_the_check_of_the_config_f
     [
         (answer_before_commit, "lost", 3),
         (verdict_ignored, "told", 0),
-        (order_of_an_alarm_broken, "order", 0),
+        (order_of_an_alarm_broken, "order", 3),
         (pause_forgotten_on_restart, "waits", 27),
         (ambiguous_taken_for_sent, "told", 0),
         (step_repeated_after_a_crash, "twice", 0),
