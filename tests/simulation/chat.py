@@ -185,7 +185,8 @@ class Chat:
             return _found(said["text"])
         channel = self.room.messages.get(said["thread_ts"], self.room.main)
         found = {"state": "rest", "event": "", "delivery": "", "value": "?", "channel": channel}
-        found |= said.get("metadata", {}).get("event_payload", {})
+        ids = said.get("metadata", {}).get("event_payload", {})
+        found |= {name: one for name, one in ids.items() if name in found}  # a plain text's are the bridge's own
         return found, found.pop("value")
 
     def _fate(self, request: Request) -> tuple[str, float]:
