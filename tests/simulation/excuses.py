@@ -1,6 +1,6 @@
 """Why a channel need not have been told: it refused, a later message told it as well, or somebody heard it in its place."""
 
-from tests.simulation.chat import GONE, TAKEN, Request
+from tests.simulation.chat import GONE, LIMITED, TAKEN, Request
 from tests.simulation.evidence import CHATS, ENDS, Evidence
 from tests.simulation.model import Model, News
 
@@ -62,9 +62,10 @@ def _was_repeated(seen: Evidence, news: News, channel: str) -> bool:
     since = news.at - route.repeat_interval * 1000
     before = [one for one in seen.life(news) if one.state == "repeat" and since < one.at and one.rank < news.rank]
     others = [one for one in before if channel not in one.steps]
-    places = seen.places(channel)[1:] if _gave_up_its_trigger(seen, news, channel) else []
+    gave_up = _gave_up_its_trigger(seen, news, channel)
+    handed_on = [one for one in before if gave_up or "moved" in seen.fates[channel, one.mark, one.state]]
     return any(_was_heard(seen, one, channel) for one in others) or any(
-        _was_heard(seen, one, place) for one in before for place in places
+        _was_heard(seen, one, place) for one in handed_on for place in seen.places(channel)[1:]
     )
 
 
@@ -90,11 +91,17 @@ def _was_over(seen: Evidence, news: News, channel: str) -> bool:
     first = [one for one in life if one.state == "triggered"][:1]
     if not first or not any(one.state in ENDS for one in life) or seen.kept(channel, first[0]):
         return False
-    waited = DRAINING if OVER_UNHEARD in seen.fates[channel, news.mark, news.state] else 0.0  # as the bridge says
+    is_said = OVER_UNHEARD in seen.fates[channel, news.mark, news.state]
     return any(
-        first[0].at <= until * 1000 + seen.moved and news.at <= (until + waited) * 1000 + seen.moved
+        first[0].at <= until * 1000 + seen.moved
+        and news.at <= (until + (_draining(seen, until) if is_said else 0.0)) * 1000 + seen.moved
         for _, until in seen.broken[channel]
     )
+
+
+def _draining(seen: Evidence, since: float) -> float:
+    """Give the seconds that what waits for a mended chat may take, with those in which a platform wants no calls."""
+    return DRAINING + sum(one.wait for one in seen.history.requests if one.fared == LIMITED and one.wall >= since)
 
 
 def is_digested(seen: Evidence, news: News, channel: str) -> bool:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.simulation.chat import BROKEN, REFUSED, SLOW, TAKEN, Request
+from tests.simulation.chat import BROKEN, LIMITED, REFUSED, SLOW, TAKEN, Request
 from tests.simulation.evidence import Evidence
 from tests.simulation.excuses import OVER_UNHEARD, is_excused, is_told_elsewhere
 from tests.simulation.model import News
@@ -114,19 +114,25 @@ def test_a_fallback_that_is_silent_at_ends_has_the_alarm_also_where_it_refused_t
 
 
 @pytest.mark.parametrize(
-    ("ended_at", "note", "excused"),
+    ("ended_at", "note", "limited", "excused"),
     [
-        (50_000, "", True),  # while it was broken
-        (70_000, OVER_UNHEARD, True),
-        (70_000, "", False),  # the bridge does not say that it was skipped
-        (200_000, OVER_UNHEARD, False),  # its turn had come long before
+        (50_000, "", 0.0, True),  # while it was broken
+        (70_000, OVER_UNHEARD, 0.0, True),
+        (70_000, "", 0.0, False),  # the bridge does not say that it was skipped
+        (200_000, OVER_UNHEARD, 0.0, False),  # its turn had come long before
+        (200_000, OVER_UNHEARD, 300.0, True),  # but for a platform that wanted to be left alone
+        (200_000, "", 300.0, False),
     ],
 )
-def test_an_alarm_that_was_over_when_its_turn_came_in_a_mended_channel_need_not_be_told(ended_at, note, excused):
+def test_an_alarm_that_was_over_when_its_turn_came_in_a_mended_channel_need_not_be_told(
+    ended_at, note, limited, excused
+):
     episode = an_episode()
     trigger = news(10, "triggered", "1000", episode, at=2_000, ops=("post",))
     ending = news(30, "recovered", "1002", episode, at=ended_at, ops=("thread",))
     made = [request("ops", "triggered", "999", BROKEN, at=1.0), request("ops", "triggered", "999", TAKEN, at=60.0)]
+    made.append(request("ops", "triggered", "999", LIMITED, at=61.0))
+    made[-1].wait = limited
     seen = seen_with(*made, news=[ending, trigger], deliveries=[("ops", "superseded", note)])
     assert is_excused(seen, ending, "ops") is excused
 
@@ -249,6 +255,26 @@ def test_a_repeat_is_held_back_for_one_that_was_told_to_who_has_the_alarm_in_its
     now = replace(news(20, "repeat", "1001", episode, at=at, ops=("post",)), plan=replace(PLAN, routes=(route,)))
     made = [request("ops", "triggered", "999", BROKEN), request("hook", "repeat", "1000", TAKEN)]
     seen = seen_with(*made, news=[trigger, before, now], deliveries=[("ops", fate, "")])
+    assert is_excused(seen, now, "ops") is excused
+
+
+@pytest.mark.parametrize(
+    ("fate", "at", "excused"),
+    [
+        ("moved", 400_000, True),
+        ("waiting", 400_000, False),
+        ("moved", 800_000, False),  # the interval is over
+    ],
+)
+def test_a_repeat_is_held_back_for_one_that_its_channel_was_given_in_another_ones_place_and_handed_on(
+    fate, at, excused
+):
+    route = RoutePlan(name="r", policies=("p0",), channels=("ops",), repeat_interval=600)
+    episode = an_episode()
+    before = news(10, "repeat", "1000", episode, at=100_000, tickets=("post",))
+    now = replace(news(20, "repeat", "1001", episode, at=at, ops=("post",)), plan=replace(PLAN, routes=(route,)))
+    made = [request("ops", "repeat", "1000", BROKEN), request("hook", "repeat", "1000", TAKEN)]
+    seen = seen_with(*made, news=[before, now], deliveries=[("ops", fate, "")])
     assert is_excused(seen, now, "ops") is excused
 
 
