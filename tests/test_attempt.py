@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,6 +21,7 @@ from bridge.attempt import (
     goes_along,
     is_about,
     is_worth_waiting,
+    looks_again,
     over_unheard,
     report,
     revived,
@@ -27,7 +29,7 @@ from bridge.attempt import (
 from bridge.channels import Finding
 from bridge.message import Answer, Call, DeliveryState, Message, Step, Why
 from bridge.metrics import Metrics
-from bridge.retry import Move
+from bridge.retry import Move, backoff_seconds
 from bridge.sources.own import Own, body_of
 from bridge.store import Result, Unsure
 from bridge.trouble import Trouble
@@ -120,6 +122,7 @@ def test_what_a_mended_channel_need_not_hear_ends_with_all_of_its_episode_that_w
     result = over_unheard(first, [second, other], now=NOW)
     ends = [ended(one, SUPERSEDED, note, now=NOW, why=Why.OVER_UNHEARD) for one in (first, second)]
     assert result == replace(ends[0], also=(ends[1],))
+    assert [one.why for one in (result, *result.also)] == [Why.OVER_UNHEARD] * 2
 
 
 def test_what_another_channel_takes_over_goes_with_all_of_its_episode_that_waits_as_it_is():
@@ -290,10 +293,26 @@ def test_in_what_a_message_that_was_taken_is_less_than_its_template_makes(delive
         (True, -5, None, False),
         (True, 4, 60.0, False),
         (True, 3, 60.0, True),
+        (True, 299.5 / 60, None, True),
     ],
-    ids=["now", "it is known", "too late", "the clock was set back", "the platform asks for too long", "just in time"],
+    ids=["now", "it is known", "late", "the clock was set back", "asked for too long", "asked in time", "in time"],
 )
 def test_what_may_have_arrived_is_looked_for_for_five_minutes(is_open, minutes, after_seconds, waits):
     finding = Finding(said="ratelimited", is_open=is_open, after_seconds=after_seconds)
     unsure = Unsure(made_at=NOW, beside=None)
     assert is_worth_waiting(finding, unsure, now=NOW + timedelta(minutes=minutes)) is waits
+
+
+@pytest.mark.parametrize(("after_seconds", "seconds"), [(60.0, 60.0), (None, backoff_seconds(3, Random(7)))])
+def test_what_cannot_be_looked_for_yet_waits_as_the_platform_asks_else_backs_off_and_says_why(after_seconds, seconds):
+    delivery = a_delivery(attempts=3, step=Step.THREAD)
+    finding = Finding(said="429 ratelimited", is_open=True, after_seconds=after_seconds)
+    assert looks_again(delivery, finding, Random(7), now=NOW) == Result(
+        delivery=delivery,
+        state=WAITING,
+        made_at=NOW,
+        due_at=NOW + timedelta(seconds=seconds),
+        step=Step.THREAD,
+        attempts=4,
+        note="it may have arrived, and is looked for again: 429 ratelimited",
+    )

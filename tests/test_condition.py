@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.clock import EPOCH, SystemClock
-from bridge.condition import MOST_FAILURES, Condition, restored
+from bridge.condition import MOST_FAILURES, Condition, no_longer_than_asked, restored
 from bridge.edge.link import LOST, SILENT
 from bridge.message import Answer, Verdict
 from bridge.metrics import Metrics
@@ -510,3 +510,10 @@ async def test_a_channel_that_was_left_broken_says_to_a_tenth_of_a_second_when_i
     with capture_logs() as logs:
         Subject(state=state)
     assert [line["next_try_seconds"] for line in logs] == [61.3]
+
+
+@pytest.mark.parametrize(("began", "remembered"), [(-10, -10), (3600, 0)], ids=["before", "by a clock that was ahead"])
+def test_a_pause_is_remembered_from_when_it_began_which_is_never_later_than_now(began, remembered):
+    paused_at = START + timedelta(seconds=began)
+    state = ChannelState(name="ops", paused_until=paused_at + HOUR, paused_at=paused_at, mark="mark")
+    assert no_longer_than_asked(state, START).paused_at == START + timedelta(seconds=remembered)

@@ -242,3 +242,18 @@ def test_what_is_held_is_due_by_the_clock_as_it_is_though_it_came_later():
     lanes.add(a_delivery(1, created_at=at(3600)), START)
     lanes.hold(replace(lanes.take(START), due_at=at(90)), START)
     assert lanes.next_due() == at(90)
+
+
+def test_what_was_tried_and_is_due_as_it_came_is_due_then_though_the_clock_was_set_back():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(1, created_at=at(90), due_at=at(90), attempts=1), START)
+    assert lanes.next_due() == at(90)
+
+
+def test_an_older_one_that_a_younger_one_makes_way_for_is_due_by_the_clock_as_it_is():
+    lanes: Any = Lanes()
+    lanes.add(a_delivery(2), START)
+    younger = lanes.take(START)
+    lanes.add(a_delivery(1, created_at=at(3600), due_at=at(3660), attempts=1), START)
+    lanes.hold(younger, START)
+    assert lanes.next_due() == at(60)

@@ -108,6 +108,7 @@ async def test_there_are_dead_letters_while_one_is_left_behind_a_younger_one_tho
     ops.dies(4, key="d")
     ops.pardon.grant(a_delivery(9, key="b"))
     assert [result.delivery.id for result, _ in ops.disk] == [4]
+    await ops.is_stored()
     assert ops.over == []
 
 

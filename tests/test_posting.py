@@ -661,3 +661,18 @@ async def test_the_rest_of_a_message_that_has_room_for_all_of_it_by_now_is_left_
     outcome = SUPERSEDED, "the message has room for all of it by now"
     assert await ops.outcome(a_delivery(step=Step.REST)) == outcome
     assert (await ops.outcome(a_delivery()))[0] is DeliveryState.SENT
+
+
+async def test_where_somebody_else_renders_and_posts_he_is_given_all_but_plain_text(clock):
+    asked: list[Any] = []
+
+    async def tell(telling, limit):
+        asked.append((telling.id, limit))
+        return SENT, "words"
+
+    ops = Subject(clock, chat=False, idempotent=True, tell=tell)
+    result = await ops.attempt(a_delivery(1))
+    assert (result.delivery.id, result.step, result.state, result.sent) == (1, POST, DeliveryState.SENT, "words")
+    assert (asked, ops.calls) == ([(1, ops.window.limit)], [])
+    await ops.attempt(a_delivery(2, plain=True))
+    assert (len(asked), len(ops.calls)) == (1, 1)

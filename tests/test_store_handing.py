@@ -27,11 +27,11 @@ def shelf():
         yield made
 
 
-def moved(shelf, number, event, *, along=(), **more):
+def moved(shelf, number, event, *, along=(), because="401", **more):
     """Give a delivery of `ops` that was just written as handed to `dba`, and let that take it over."""
     note = "handed to dba: ops is broken: 401"
     delivery = shelf.delivery(number, event, state=MOVED, note=note, route="cvm", **more)
-    result = replace(ended(delivery, MOVED, note, now=LATER), handed_to="dba", because="401", along=along)
+    result = replace(ended(delivery, MOVED, note, now=LATER), handed_to="dba", because=because, along=along)
     return hand_over(shelf.connection, result, shelf.ids)
 
 
@@ -89,13 +89,14 @@ def test_a_channel_that_had_the_event_and_was_to_tell_it_again_keeps_the_alarm(s
     assert who_has_it(shelf) == '[["ops","cvm",null,""],["dba","cvm",null,""]]'
 
 
-def test_what_came_round_stays_where_it_is_and_says_so(shelf):
+@pytest.mark.parametrize(("because", "said"), [("401", " 401"), ("", "")])
+def test_what_came_round_stays_where_it_is_and_says_so(shelf, because, said):
     event = shelf.event(FAR + 1, shelf.episode(1, OPS))
     shelf.delivery(FAR + 2, event, state=MOVED, columns={"handed_to": "dba"})
     shelf.delivery(3 * FAR, event, channel="dba", state=MOVED, columns={"handed_to": "ops"})
-    assert moved(shelf, 5 * FAR, event) == [Handed(back="ops")]
+    assert moved(shelf, 5 * FAR, event, because=because) == [Handed(back="ops")]
     assert shelf.rows("SELECT id, note, handed_to, why FROM deliveries WHERE state = 'waiting'") == [
-        (5 * FAR, "dba handed it on, and nobody took it: ops is broken: 401", "", "went_round")
+        (5 * FAR, f"dba handed it on, and nobody took it: ops is broken:{said}", "", "went_round")
     ]
     assert who_has_it(shelf) == '[["ops","cvm",null,""]]'
 
@@ -124,8 +125,8 @@ def test_what_is_older_than_news_that_the_fallback_has_is_not_told_there(shelf, 
     shelf.delivery(3 * FAR + 1, later, channel="dba", state=state)
     assert moved(shelf, FAR + 2, event) == [Handed() if is_newer else Handed(to="dba")]
     if is_newer:
-        assert shelf.rows(f"SELECT state, note FROM deliveries WHERE id = {FAR + 2}") == [
-            ("superseded", f"dba has newer news of it already: delivery {3 * FAR + 1}")
+        assert shelf.rows(f"SELECT state, note, why FROM deliveries WHERE id = {FAR + 2}") == [
+            ("superseded", f"dba has newer news of it already: delivery {3 * FAR + 1}", "")
         ]
         assert shelf.rows(MOVED_ROW) == []
 
