@@ -101,7 +101,8 @@ def _was_over(seen: Evidence, news: News, channel: str) -> bool:
 
 def _draining(seen: Evidence, since: float) -> float:
     """Give the seconds that what waits for a mended chat may take, with those in which a platform wants no calls."""
-    return DRAINING + sum(one.wait for one in seen.history.requests if one.fared == LIMITED and one.wall >= since)
+    limited: list[Request] = [one for one in seen.history.requests if one.fared == LIMITED and one.wall >= since]
+    return DRAINING + sum(one.wait for one in limited)
 
 
 def is_digested(seen: Evidence, news: News, channel: str) -> bool:
